@@ -1,0 +1,1 @@
+//! Slash commands: registration and typed parsing, without I/O.

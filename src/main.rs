@@ -1,0 +1,2 @@
+//! The `tastemaker` binary.
+fn main() {}

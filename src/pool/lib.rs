@@ -1,0 +1,1 @@
+//! A rate-limited, fair, step-batching worker pool for image jobs.

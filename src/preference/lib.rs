@@ -1,0 +1,1 @@
+//! What a person likes to look at: vocabulary, extraction from comments, profile.

@@ -1,0 +1,1 @@
+//! Durable records of the bot: profiles, conversations, jobs, receipts, images.
