@@ -1,0 +1,118 @@
+//! What all handlers share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serenity::all::{ApplicationId, Command, GuildId, Http, UserId};
+use tastemaker_diffusion::ModelManifest;
+use tastemaker_pool::WorkerPool;
+use tastemaker_preference::{Extractor, LexiconExtractor, Vocabulary};
+use tastemaker_storage::{Store, StoreError, StoreOptions};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::errors::BotError;
+use super::gallery::Gallery;
+use super::imagine::Deliveries;
+use super::onboarding::Conversations;
+use crate::config::{Config, ExtractorKind};
+use crate::engine;
+
+/// Holds what all handlers share; one for the life of the bot.
+pub struct App {
+    /// Validated settings.
+    pub config: Config,
+    /// Discord's REST API, behind serenity's rate limiter.
+    pub http: Arc<Http>,
+    /// The bot's own user, whose reactions are not answered.
+    pub me: UserId,
+    /// The application that owns the interactions.
+    pub application: ApplicationId,
+    /// The checkpoint's manifest: name, defaults, sizes.
+    pub model: ModelManifest,
+    /// Durable records.
+    pub store: Store,
+    /// Workers that make pictures.
+    pub pool: WorkerPool,
+    /// What reads comments.
+    pub extractor: Arc<dyn Extractor>,
+    /// Attributes a preference can name.
+    pub vocabulary: &'static Vocabulary,
+    /// Style images for onboarding.
+    pub gallery: Gallery,
+    /// Onboarding conversations under way.
+    pub conversations: Conversations,
+    /// Jobs whose messages are being kept up to date.
+    pub deliveries: Deliveries,
+    /// Every task that must have ended before the process does.
+    pub tasks: TaskTracker,
+    /// Cancelled when shutdown begins.
+    pub stopping: CancellationToken,
+}
+
+impl App {
+    pub(super) async fn open(config: Config, http: Arc<Http>, me: UserId, application: ApplicationId) -> anyhow::Result<Self> {
+        let model = engine::manifest(&config)?;
+        let options = StoreOptions { image_cap_bytes: config.image_cap_bytes, ..StoreOptions::default() };
+        let data = config.paths.data.clone();
+        let store = spawn_blocking(move || open_store(&data, options)).await??;
+        let gallery = Gallery::load(&config.paths.assets.join("onboarding")).context("cannot open the onboarding images")?;
+        let vocabulary = Vocabulary::embedded();
+        let extractor: Arc<dyn Extractor> = match config.extractor {
+            ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
+        };
+        let pool = engine::start_pool(&config, &model)?;
+        Ok(Self {
+            http,
+            me,
+            application,
+            model,
+            store,
+            pool,
+            extractor,
+            vocabulary,
+            gallery,
+            conversations: Conversations::default(),
+            deliveries: Deliveries::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            config,
+        })
+    }
+
+    /// Replaces the registered commands by this version's, in one guild or globally.
+    pub(super) async fn register_commands(&self) -> serenity::Result<()> {
+        let commands = tastemaker_commands::all();
+        let registered = match self.config.discord.guild {
+            Some(guild) => GuildId::new(guild).set_commands(&self.http, commands).await?,
+            None => Command::set_global_commands(&self.http, commands).await?,
+        };
+        tracing::info!(commands = registered.len(), "registered");
+        Ok(())
+    }
+
+    /// Runs a store operation on a blocking thread, so that no event waits on the disk.
+    ///
+    /// # Errors
+    /// With the operation's own error, or an internal one when it panicked.
+    pub async fn with_store<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, BotError> {
+        let store = self.store.clone();
+        Ok(spawn_blocking(move || operation(&store)).await.map_err(BotError::internal)??)
+    }
+
+    /// Writes what is in memory to disk.
+    pub(super) async fn flush(&self) {
+        if let Err(error) = self.with_store(Store::flush).await {
+            tracing::error!(%error, "the store could not be flushed");
+        }
+    }
+}
+
+fn open_store(path: &Path, options: StoreOptions) -> anyhow::Result<Store> {
+    Store::open(path, options).with_context(|| format!("cannot open the database in {}", path.display()))
+}

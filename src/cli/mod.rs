@@ -1,0 +1,60 @@
+//! The command line: one file a subcommand.
+
+pub mod demo;
+pub mod extract;
+pub mod imagine;
+pub mod invite;
+pub mod run;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Sources};
+use crate::telemetry;
+
+/// A Discord bot that learns what you like to look at and draws it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// Settings above the defaults (default: config/local.toml when it exists).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Secrets above those (default: config/secrets.toml when it exists).
+    #[arg(long, global = true, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything here: a local chat page, no account, token, GPU or download.
+    Demo(demo::DemoArgs),
+    /// Run the bot on Discord.
+    Run,
+    /// Print the link that adds the bot to a server.
+    Invite(invite::InviteArgs),
+    /// Generate pictures on the command line.
+    Imagine(imagine::ImagineArgs),
+    /// Read comments (JSON Lines) into liked and disliked attributes.
+    Extract(extract::ExtractArgs),
+}
+
+impl Cli {
+    /// Loads the configuration and runs the subcommand.
+    ///
+    /// # Errors
+    /// With a message for the person at the terminal.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(&Sources::usual(self.config, self.secrets))?;
+        telemetry::init(&config.log)?;
+        match self.command {
+            Command::Demo(args) => demo::run(args, config).await,
+            Command::Run => run::run(config).await,
+            Command::Invite(args) => invite::run(&args),
+            Command::Imagine(args) => tokio::task::spawn_blocking(move || imagine::run(args, &config)).await?,
+            Command::Extract(args) => tokio::task::spawn_blocking(move || extract::run(args)).await?,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Layered, strict configuration: defaults, then a file, then a secrets file, then `TASTEMAKER_` environment variables.
+//!
+//! `config/default.toml` documents every knob and is at the same time the schema: a key that does not stand there is
+//! refused, whichever layer it comes from, with the nearest key that does. [`Config`] is built once in `main` and
+//! passed down; nothing below reads the environment.
+
+mod layers;
+mod paths;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use thiserror::Error;
+
+pub use layers::Sources;
+pub use paths::find;
+
+/// Reports why a configuration can not be used; every message names the key and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file given by name is missing or unreadable.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A layer is not valid TOML or holds a value of the wrong type.
+    #[error("{0}")]
+    Invalid(#[from] config::ConfigError),
+    /// A key that is not a knob.
+    #[error("unknown key `{key}` in {layer}{}", nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")))]
+    UnknownKey {
+        /// The key as written, dotted.
+        key: String,
+        /// The file or environment variable that holds it.
+        layer: String,
+        /// The knob with the most similar name, where one is near.
+        nearest: Option<String>,
+    },
+    /// A value outside its range.
+    #[error("`{key}` is {value}, but {rule}")]
+    OutOfRange {
+        /// The key, dotted.
+        key: &'static str,
+        /// The value found.
+        value: String,
+        /// What the value must satisfy.
+        rule: &'static str,
+    },
+}
+
+/// Holds every validated setting of the service.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Discord.
+    pub discord: Discord,
+    /// Where files are.
+    pub paths: Paths,
+    /// Most bytes of finished pictures kept.
+    pub image_cap_bytes: u64,
+    /// Which checkpoint generates, and where.
+    pub model: Model,
+    /// Defaults and bounds of one picture.
+    pub generation: Generation,
+    /// Style images of one onboarding round.
+    pub onboarding_images: usize,
+    /// What reads comments.
+    pub extractor: ExtractorKind,
+    /// Queue and workers.
+    pub pool: Pool,
+    /// Request rates.
+    pub limits: Limits,
+    /// Time between two edits of a progress message.
+    pub edit_interval: Duration,
+    /// Logging.
+    pub log: Log,
+}
+
+/// How to reach Discord.
+#[derive(Debug, Clone)]
+pub struct Discord {
+    /// The bot token; absent in `demo`.
+    pub token: Option<SecretString>,
+    /// The only guild to register commands in; `None` registers them globally.
+    pub guild: Option<u64>,
+}
+
+/// Folders, already looked up.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Onboarding images and the embedded model.
+    pub assets: PathBuf,
+    /// Model manifests.
+    pub models: PathBuf,
+    /// The database.
+    pub data: PathBuf,
+}
+
+/// Which checkpoint generates, and where.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Manifest name or checkpoint folder.
+    pub name: String,
+    /// One worker for each: `cpu`, `cuda:N`, `metal:N`, `auto`.
+    pub devices: Vec<String>,
+    /// `manifest`, `f32`, `f16` or `bf16`.
+    pub precision: String,
+}
+
+/// Defaults and bounds of one picture.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// β for people who have not chosen their own, 0 to 1.
+    pub strength: f64,
+    /// Denoising steps; `None` takes the manifest's.
+    pub steps: Option<u32>,
+    /// Conditioning mode; `None` takes the manifest's.
+    pub conditioning: Option<String>,
+    /// Most pictures of one request, 1 to 4.
+    pub max_count: u8,
+    /// How much one reaction moves β.
+    pub reaction_step: f64,
+}
+
+/// What reads comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ExtractorKind {
+    /// Vocabulary and clause rules; no model.
+    Lexicon,
+}
+
+/// Queue and workers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Jobs waiting at most.
+    pub queue_capacity: usize,
+    /// Jobs waiting or running at most per person.
+    pub waiting_per_user: usize,
+    /// Pictures denoised together on one device.
+    pub max_slots: usize,
+    /// Denoising steps between previews; 0 for none.
+    pub preview_every: u32,
+    /// Seconds after which a running job is given up.
+    pub job_deadline_s: u64,
+    /// Seconds that running jobs get at shutdown.
+    pub drain_timeout_s: u64,
+}
+
+/// Request rates, in requests a minute with a burst.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each pair is described in config/default.toml")]
+pub struct Limits {
+    pub user_per_minute: u32,
+    pub user_burst: u32,
+    pub guild_per_minute: u32,
+    pub guild_burst: u32,
+    pub global_per_minute: u32,
+    pub global_burst: u32,
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A tracing filter.
+    pub filter: String,
+    /// Machine-readable lines instead of coloured ones.
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads and validates all layers.
+    ///
+    /// # Errors
+    /// When a named file is unreadable, a key is unknown, or a value has the wrong type or lies outside its range.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        raw::Raw::validate(layers::merge(sources)?)
+    }
+
+    /// Returns the documented defaults, unaffected by files and environment.
+    ///
+    /// # Errors
+    /// Never in a released build: the defaults are tested.
+    pub fn defaults() -> Result<Self, ConfigError> {
+        Self::load(&Sources::none())
+    }
+}

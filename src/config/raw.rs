@@ -1,0 +1,166 @@
+//! The configuration as written, and its validation.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Log, Model, Paths, Pool, find};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    discord: RawDiscord,
+    paths: RawPaths,
+    storage: RawStorage,
+    model: RawModel,
+    generation: RawGeneration,
+    onboarding: RawOnboarding,
+    preference: RawPreference,
+    pool: Pool,
+    limits: Limits,
+    progress: RawProgress,
+    log: RawLog,
+}
+
+#[derive(Deserialize)]
+struct RawDiscord {
+    token: SecretString,
+    guild: String,
+}
+
+#[derive(Deserialize)]
+struct RawPaths {
+    assets: PathBuf,
+    models: PathBuf,
+    data: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct RawStorage {
+    image_cap_mib: u64,
+}
+
+#[derive(Deserialize)]
+struct RawModel {
+    name: String,
+    devices: Vec<String>,
+    precision: String,
+}
+
+#[derive(Deserialize)]
+struct RawGeneration {
+    strength: f64,
+    steps: u32,
+    conditioning: String,
+    max_count: u8,
+    reaction_step: f64,
+}
+
+#[derive(Deserialize)]
+struct RawOnboarding {
+    images: usize,
+}
+
+#[derive(Deserialize)]
+struct RawPreference {
+    extractor: ExtractorKind,
+}
+
+#[derive(Deserialize)]
+struct RawProgress {
+    edit_interval_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct RawLog {
+    filter: String,
+    format: String,
+}
+
+fn ensure(ok: bool, key: &'static str, value: impl ToString, rule: &'static str) -> Result<(), ConfigError> {
+    if ok { Ok(()) } else { Err(ConfigError::OutOfRange { key, value: value.to_string(), rule }) }
+}
+
+impl Raw {
+    pub(super) fn validate(self) -> Result<Config, ConfigError> {
+        let Self { discord, generation, pool, limits, model, .. } = &self;
+        ensure((0.0..=1.0).contains(&generation.strength), "generation.strength", generation.strength, "must be 0 to 1")?;
+        ensure(generation.steps <= 150, "generation.steps", generation.steps, "must be 0 to 150")?;
+        ensure((1..=4).contains(&generation.max_count), "generation.max_count", generation.max_count, "must be 1 to 4")?;
+        ensure(
+            generation.reaction_step > 0.0 && generation.reaction_step <= 1.0,
+            "generation.reaction_step",
+            generation.reaction_step,
+            "must be above 0 and at most 1",
+        )?;
+        ensure(
+            ["manifest", "embedding", "guidance", "reference"].contains(&generation.conditioning.as_str()),
+            "generation.conditioning",
+            &generation.conditioning,
+            "must be manifest, embedding, guidance or reference",
+        )?;
+        ensure(
+            ["manifest", "f32", "f16", "bf16"].contains(&model.precision.as_str()),
+            "model.precision",
+            &model.precision,
+            "must be manifest, f32, f16 or bf16",
+        )?;
+        ensure(!model.devices.is_empty(), "model.devices", "empty", "must name at least one device")?;
+        ensure(self.onboarding.images >= 1, "onboarding.images", self.onboarding.images, "must be at least 1")?;
+        ensure(pool.queue_capacity >= 1, "pool.queue_capacity", pool.queue_capacity, "must be at least 1")?;
+        ensure(pool.waiting_per_user >= 1, "pool.waiting_per_user", pool.waiting_per_user, "must be at least 1")?;
+        ensure((1..=64).contains(&pool.max_slots), "pool.max_slots", pool.max_slots, "must be 1 to 64")?;
+        ensure(pool.job_deadline_s >= 1, "pool.job_deadline_s", pool.job_deadline_s, "must be at least 1")?;
+        for (key, value) in [
+            ("limits.user_per_minute", limits.user_per_minute),
+            ("limits.user_burst", limits.user_burst),
+            ("limits.guild_per_minute", limits.guild_per_minute),
+            ("limits.guild_burst", limits.guild_burst),
+            ("limits.global_per_minute", limits.global_per_minute),
+            ("limits.global_burst", limits.global_burst),
+        ] {
+            ensure(value >= 1, key, value, "must be at least 1")?;
+        }
+        ensure(
+            self.progress.edit_interval_ms >= 1000,
+            "progress.edit_interval_ms",
+            self.progress.edit_interval_ms,
+            "must be at least 1000",
+        )?;
+        ensure(["pretty", "json"].contains(&self.log.format.as_str()), "log.format", &self.log.format, "must be pretty or json")?;
+        let guild = match discord.guild.trim() {
+            "" => None,
+            id => Some(id.parse().map_err(|_| ConfigError::OutOfRange {
+                key: "discord.guild",
+                value: id.to_owned(),
+                rule: "must be a guild id (digits) or empty",
+            })?),
+        };
+        Ok(self.build(guild))
+    }
+
+    fn build(self, guild: Option<u64>) -> Config {
+        let Self { discord, paths, storage, model, generation, onboarding, preference, pool, limits, progress, log } = self;
+        Config {
+            discord: Discord { token: Some(discord.token).filter(|token| !token.expose_secret().trim().is_empty()), guild },
+            paths: Paths { assets: find(&paths.assets), models: find(&paths.models), data: paths.data },
+            image_cap_bytes: storage.image_cap_mib.saturating_mul(1024 * 1024),
+            model: Model { name: model.name, devices: model.devices, precision: model.precision },
+            generation: Generation {
+                strength: generation.strength,
+                steps: Some(generation.steps).filter(|steps| *steps > 0),
+                conditioning: Some(generation.conditioning).filter(|mode| mode != "manifest"),
+                max_count: generation.max_count,
+                reaction_step: generation.reaction_step,
+            },
+            onboarding_images: onboarding.images,
+            extractor: preference.extractor,
+            pool,
+            limits,
+            edit_interval: Duration::from_millis(progress.edit_interval_ms),
+            log: Log { filter: log.filter, json: log.format == "json" },
+        }
+    }
+}
