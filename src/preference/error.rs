@@ -1,0 +1,152 @@
+//! What can go wrong, one enum for each thing a caller does.
+
+use thiserror::Error;
+
+/// Says why a vocabulary file was refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VocabularyError {
+    /// The text is not TOML of the expected shape.
+    #[error("the vocabulary file cannot be read: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// The file was written for another version of the program.
+    #[error("the vocabulary has schema {found}, this program reads schema {supported}")]
+    Schema {
+        /// Schema number in the file.
+        found: u32,
+        /// Schema number this program reads.
+        supported: u32,
+    },
+    /// A name stands twice.
+    #[error("the vocabulary names \"{name}\" twice")]
+    DuplicateName {
+        /// The attribute or category that stands twice.
+        name: String,
+    },
+    /// Two attributes claim one word, so that a comment with it would be ambiguous.
+    #[error("the word \"{word}\" stands for both \"{first}\" and \"{second}\"")]
+    DuplicateWord {
+        /// The word both claim.
+        word: String,
+        /// The attribute that has it first.
+        first: String,
+        /// The attribute that repeats it.
+        second: String,
+    },
+    /// An attribute's opposite is not in the vocabulary.
+    #[error("\"{name}\" has the unknown opposite \"{opposite}\"")]
+    UnknownOpposite {
+        /// The attribute.
+        name: String,
+        /// Its missing opposite.
+        opposite: String,
+    },
+    /// A name has no letters or digits to match, or is not lower-case.
+    #[error("\"{name}\" is not a usable name: it must be lower-case and have letters or digits")]
+    UnusableName {
+        /// The name as written.
+        name: String,
+    },
+    /// The search automaton could not be built, for instance because the file is far too large.
+    #[error("the vocabulary is too large to search: {0}")]
+    Automaton(#[from] aho_corasick::BuildError),
+}
+
+/// Says why a comment could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The comment is longer than any message Discord delivers.
+    #[error("the comment has {chars} characters, at most {limit} are read")]
+    TooLong {
+        /// Characters in the comment.
+        chars: usize,
+        /// The most that are read.
+        limit: usize,
+    },
+    /// The extractor itself failed, for instance a model ran out of memory.
+    #[error("the extractor failed: {message}")]
+    Failed {
+        /// What the extractor reported, for the log.
+        message: String,
+    },
+}
+
+/// Says why an edit by hand was refused.
+#[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The attribute is empty, too long or holds control characters.
+    #[error("an attribute is a few words, between 1 and {limit} characters")]
+    BadAttribute {
+        /// The most characters an attribute may have.
+        limit: usize,
+    },
+    /// The weight is not in `0 < weight <= 1`.
+    #[error("a weight lies above 0 and at most at 1, not at {weight}")]
+    BadWeight {
+        /// The weight given.
+        weight: f32,
+    },
+    /// The list is full.
+    #[error("a profile holds at most {limit} attributes in each list")]
+    Full {
+        /// The most entries in one list.
+        limit: usize,
+    },
+}
+
+/// Says why a profile file was refused; fit to be shown to the person who sent it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file is larger than any profile.
+    #[error("the file has {bytes} bytes, a profile has at most {limit}")]
+    TooLarge {
+        /// Size of the file in bytes.
+        bytes: usize,
+        /// The most bytes read.
+        limit: usize,
+    },
+    /// Not JSON, or a key is missing, unknown or of the wrong type; the message names it and its place.
+    #[error("this is not a profile file: {0}")]
+    Syntax(#[from] serde_json::Error),
+    /// Written by another version of the program.
+    #[error("the profile has schema {found}, this program reads schema {supported}")]
+    Schema {
+        /// Schema number in the file.
+        found: u32,
+        /// Schema number this program reads.
+        supported: u32,
+    },
+    /// More entries, or more evidence for one entry, than a profile holds.
+    #[error("{what} has {count} items, at most {limit} fit")]
+    TooMany {
+        /// The list that is too long.
+        what: String,
+        /// Items in it.
+        count: usize,
+        /// The most it holds.
+        limit: usize,
+    },
+    /// An attribute, quote or image name is empty, too long or holds control characters.
+    #[error("{what} must have 1 to {limit} characters, without control characters")]
+    BadText {
+        /// Where the text stands, e.g. `liked[3].attribute`.
+        what: String,
+        /// The most characters it may have.
+        limit: usize,
+    },
+    /// A weight is not in `0 < weight <= 1`.
+    #[error("the weight of \"{attribute}\" must lie above 0 and at most at 1")]
+    BadWeight {
+        /// The attribute with the weight.
+        attribute: String,
+    },
+    /// An attribute stands twice, in one list or in both.
+    #[error("\"{attribute}\" stands in the profile twice; keep one of them")]
+    Duplicate {
+        /// The attribute that stands twice.
+        attribute: String,
+    },
+}

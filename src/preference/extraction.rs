@@ -1,0 +1,111 @@
+//! What an extractor takes and gives: the same for the lexicon and for every model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ExtractError;
+
+/// The longest comment that is read, in characters: Discord's own limit for a message with Nitro.
+pub const MAX_COMMENT_CHARS: usize = 4_000;
+
+/// On which side of a profile an attribute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Polarity {
+    /// Goes into VP+.
+    Liked,
+    /// Goes into VP−.
+    Disliked,
+}
+
+impl Polarity {
+    /// Returns the other side.
+    pub fn opposite(self) -> Polarity {
+        match self {
+            Polarity::Liked => Polarity::Disliked,
+            Polarity::Disliked => Polarity::Liked,
+        }
+    }
+}
+
+/// One attribute that a comment likes or dislikes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preference {
+    /// Name in the vocabulary, or free words where an extractor may go beyond it.
+    pub attribute: String,
+    /// The attribute's category in the vocabulary, [`FREE_CATEGORY`](crate::FREE_CATEGORY) for free words.
+    pub category: String,
+    /// How strong and how certain, `0..=1`.
+    pub weight: f32,
+    /// The words of the comment that support it: always an exact part of the comment.
+    pub evidence: String,
+}
+
+/// What one comment says about a person's taste. An attribute stands in at most one of the lists.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extraction {
+    /// Attributes the person wants more of, heaviest first.
+    pub liked: Vec<Preference>,
+    /// Attributes the person wants less of, heaviest first.
+    pub disliked: Vec<Preference>,
+}
+
+impl Extraction {
+    /// Tells whether the comment said nothing about taste.
+    pub fn is_empty(&self) -> bool {
+        self.liked.is_empty() && self.disliked.is_empty()
+    }
+
+    /// Returns one of the two lists.
+    pub fn list(&self, polarity: Polarity) -> &[Preference] {
+        match polarity {
+            Polarity::Liked => &self.liked,
+            Polarity::Disliked => &self.disliked,
+        }
+    }
+}
+
+/// A comment together with what is known of the image it is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommentedImage {
+    /// The comment as the person wrote it, at most [`MAX_COMMENT_CHARS`] characters.
+    pub text: String,
+    /// Attributes of the shown image, in any words the vocabulary understands; they give "these colours" a meaning.
+    #[serde(default)]
+    pub image_attributes: Vec<String>,
+}
+
+impl CommentedImage {
+    /// Makes a comment on an image of which nothing is known.
+    pub fn of_text(text: impl Into<String>) -> CommentedImage {
+        CommentedImage {
+            text: text.into(),
+            image_attributes: Vec::new(),
+        }
+    }
+}
+
+/// Turns comments into liked and disliked attributes.
+///
+/// A comment is data: whatever it says, it changes nothing but its own extraction.
+pub trait Extractor: Send + Sync {
+    /// Names the extractor as the configuration does.
+    fn name(&self) -> &'static str;
+
+    /// Reads one comment.
+    ///
+    /// # Errors
+    ///
+    /// [`ExtractError::TooLong`] past [`MAX_COMMENT_CHARS`]; [`ExtractError::Failed`] where a model fails. A comment
+    /// without taste in it is no error: the extraction is empty.
+    fn extract(&self, comment: &CommentedImage) -> Result<Extraction, ExtractError>;
+
+    /// Reads all comments of one person, in their order; extractors that see several images at once override it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`extract`](Extractor::extract), of the first comment that fails.
+    fn extract_all(&self, comments: &[CommentedImage]) -> Result<Vec<Extraction>, ExtractError> {
+        comments.iter().map(|comment| self.extract(comment)).collect()
+    }
+}
