@@ -11,5 +11,5 @@ pub use backend::{Backend, BackendError, BackendErrorKind, Progress};
 pub use error::{JobError, Refusal, Scope};
 pub use event::{JobEvent, JobEvents, JobHandle};
 pub use options::{LimitOptions, PoolOptions, Rate};
-pub use request::{GuildId, ImageRequest, Job, JobId, UserId};
+pub use request::{GuildId, ImageRequest, Job, JobId, UserId, Variation};
 pub use status::{Counters, PoolStatus, Tally, WorkerState};

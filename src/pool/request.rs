@@ -43,6 +43,18 @@ pub struct ImageRequest {
     pub height: u32,
     /// Number of pictures, at least 1.
     pub count: u8,
+    /// Steps away from the seed's noise, taken one after the other; empty for the seed's own picture.
+    #[serde(default)]
+    pub variations: Vec<Variation>,
+}
+
+/// Is a step to a nearby picture: the noise it starts from is turned towards that of another seed, on the sphere.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Variation {
+    /// Seed of the noise to turn towards, for the first picture; picture `k` turns towards `seed + k`.
+    pub seed: u64,
+    /// How far: 0 stays, 1 arrives.
+    pub strength: f64,
 }
 
 impl ImageRequest {
