@@ -1,0 +1,158 @@
+"""Geometry and small image operations shared by every part of the renderer.
+
+Pictures are float32 arrays of shape (height, width, 3), RGB in 0..1. Lengths of brushes, dots and lines are
+given in *units*: one unit is 1/128 of the short side, unless a frame asks for finer ones.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+cv2.setNumThreads(1)
+
+LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+@dataclass
+class Frame:
+    """The size of a picture, its coordinate grids and its random generator."""
+
+    height: int
+    width: int
+    rng: np.random.Generator
+    unit: float = 0.0
+    y: np.ndarray = field(init=False, repr=False)
+    x: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self):
+        self.unit = self.unit or self.short / 128
+        rows, columns = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
+        self.y, self.x = rows / self.height, columns / self.width
+
+    @property
+    def short(self) -> int:
+        """Return the length of the short side in pixels."""
+        return min(self.height, self.width)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return (width, height), the order OpenCV wants."""
+        return self.width, self.height
+
+    def pixels(self, units: float, least: int = 1) -> int:
+        """Return a length given in units as whole pixels."""
+        return max(least, round(units * self.unit))
+
+    def odd(self, units: float) -> int:
+        """Return a length given in units as an odd number of pixels, at least 3."""
+        return max(3, int(units * self.unit) | 1)
+
+    def noise(self, cells: float) -> np.ndarray:
+        """Return smooth noise in 0..1 with about `cells` blobs along the short side."""
+        rows = max(2, round(cells * self.height / self.short) + 1)
+        columns = max(2, round(cells * self.width / self.short) + 1)
+        grid = self.rng.random((rows, columns), dtype=np.float32)
+        return np.clip(cv2.resize(grid, self.size, interpolation=cv2.INTER_CUBIC), 0, 1)
+
+    def grain(self, strength: float) -> np.ndarray:
+        """Return per-pixel grey noise of shape (height, width, 1), blurred with the unit so that it scales."""
+        grain = self.rng.normal(0, 1, (self.height, self.width)).astype(np.float32)
+        if self.unit > 1.5:
+            grain = blur(grain, self.unit / 3)
+            grain /= grain.std() + 1e-6
+        return (grain * strength)[..., None]
+
+    def disc(self, cx: float, cy: float, radius: float) -> np.ndarray:
+        """Return an anti-aliased disc mask; the centre is relative, the radius a part of the short side."""
+        dx, dy = (self.x - cx) * self.width, (self.y - cy) * self.height
+        return np.clip(radius * self.short - np.hypot(dx, dy) + 0.5, 0, 1)
+
+    def glow(self, cx: float, cy: float, radius: float) -> np.ndarray:
+        """Return a Gaussian spot of shape (height, width, 1) with its peak of 1 at the relative centre."""
+        dx = (self.x - cx) * self.width / self.short
+        dy = (self.y - cy) * self.height / self.short
+        return np.exp(-(dx**2 + dy**2) / (2 * radius**2))[..., None]
+
+    def below(self, line: np.ndarray | float) -> np.ndarray:
+        """Return an anti-aliased mask of everything below a horizon: a relative height or one for each column."""
+        return np.clip((self.y - line) * self.height + 0.5, 0, 1)
+
+    def scatter(self, count: int) -> np.ndarray:
+        """Return about `count` jittered grid points as (x, y) pixels, so that they cover the frame evenly."""
+        rows = max(1, round((count * self.height / self.width) ** 0.5))
+        columns = max(1, round(count / rows))
+        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
+        points = (grid + self.rng.random(grid.shape)) / (columns, rows)
+        return (points * (self.width, self.height)).astype(np.float32)
+
+    def warp(self, image: np.ndarray, units: float, cells: float) -> np.ndarray:
+        """Return the image with its points moved by smooth noise of the given size."""
+        shift = units * self.unit
+        mx = self.x * self.width + (self.noise(cells) - 0.5) * shift
+        my = self.y * self.height + (self.noise(cells) - 0.5) * shift
+        return cv2.remap(image, mx, my, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """Return the brightness of each pixel, shape (height, width)."""
+    return image @ LUMA
+
+
+def to_hsv(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hue (0..360), saturation and value planes."""
+    hsv = cv2.cvtColor(np.clip(image, 0, 1).astype(np.float32), cv2.COLOR_RGB2HSV)
+    return hsv[..., 0], hsv[..., 1], hsv[..., 2]
+
+
+def from_hsv(hue, saturation, value) -> np.ndarray:
+    """Return the RGB image of hue (any degrees), saturation and value planes (clipped to 0..1)."""
+    planes = np.mod(hue, 360), np.clip(saturation, 0, 1), np.clip(value, 0, 1)
+    planes = np.broadcast_arrays(*(np.asarray(p, np.float32) for p in planes))
+    return cv2.cvtColor(np.ascontiguousarray(np.dstack(planes)), cv2.COLOR_HSV2RGB)
+
+
+def colour(hue: float, saturation: float, value: float) -> np.ndarray:
+    """Return one RGB colour of shape (3,)."""
+    return from_hsv([[hue]], [[saturation]], [[value]])[0, 0]
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the image under a Gaussian blur of `sigma` pixels."""
+    return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.1))
+
+
+def mix(image, mask, other) -> np.ndarray:
+    """Return `image` where the (height, width) mask is 0 and `other` (image or colour) where it is 1."""
+    mask = mask[..., None] if np.ndim(mask) == 2 else mask
+    return image * (1 - mask) + np.asarray(other, np.float32) * mask
+
+
+def outline(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the strength of edges (Sobel magnitude of the blurred brightness)."""
+    smooth = blur(luma(image).astype(np.float32), sigma)
+    return np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+
+
+def flatten(image: np.ndarray, size: int) -> np.ndarray:
+    """Return the image under a Kuwahara filter of `size` pixels: flat patches, sharp edges."""
+    image = np.float32(image)
+    lowest = result = None
+    for ax in (0, size - 1):
+        for ay in (0, size - 1):
+            box = {"ksize": (size, size), "anchor": (ax, ay), "borderType": cv2.BORDER_REFLECT}
+            mean = cv2.blur(image, **box)
+            variance = luma(cv2.blur(image * image, **box) - mean * mean)
+            if lowest is None:
+                lowest, result = variance, mean
+                continue
+            result = np.where((variance < lowest)[..., None], mean, result)
+            lowest = np.minimum(variance, lowest)
+    return result
+
+
+def emboss(image: np.ndarray, units: int, strength: float) -> np.ndarray:
+    """Return the image lit from the top left as if its brightness were a relief."""
+    light = luma(image)
+    relief = light - np.roll(light, (units, units), (0, 1))
+    return image + (relief * strength)[..., None]
