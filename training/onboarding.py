@@ -3,7 +3,7 @@
     python onboarding.py --list onboarding.toml --out ../assets/onboarding
 
 Pictures are drawn at twice their size and scaled down. `unit` in the list sets the brush size: 1.0 is as coarse as in
-the training pictures (1/128 of the side), smaller is finer.
+the training pictures (1/128 of the side), smaller is finer; `extent` and `place` are the subject's size and centre.
 """
 
 import argparse
@@ -23,7 +23,8 @@ def draw(entry: dict) -> Image.Image:
     """Return one picture of the list."""
     side = SIDE * OVERSAMPLING
     spec = Spec(entry["subject"], entry.get("scene", "plain"), **{k: entry[k] for k in STYLES if k in entry})
-    pixels, _ = render(spec, entry["seed"], side, side, unit=side / 128 * entry.get("unit", 0.6))
+    unit = side / 128 * entry.get("unit", 0.6)
+    pixels, _ = render(spec, entry["seed"], side, side, unit, entry.get("extent"), entry.get("place"))
     return Image.fromarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
 

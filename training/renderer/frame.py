@@ -59,8 +59,8 @@ class Frame:
         """Return per-pixel grey noise of shape (height, width, 1), blurred with the unit so that it scales."""
         grain = self.rng.normal(0, 1, (self.height, self.width)).astype(np.float32)
         if self.unit > 1.5:
-            grain = blur(grain, self.unit / 3)
-            grain /= grain.std() + 1e-6
+            grain = blur(grain, self.unit / 4)
+            grain *= 0.7 / (grain.std() + 1e-6)
         return (grain * strength)[..., None]
 
     def disc(self, cx: float, cy: float, radius: float) -> np.ndarray:

@@ -70,20 +70,21 @@ def _ornate(frame: Frame, image: np.ndarray) -> np.ndarray:
     return mix(image, heart * 0.8, accent * 0.75)
 
 
-def render(spec: Spec, seed: int, height: int = 128, width: int = 128, unit: float = 0.0):
+def render(spec: Spec, seed: int, height: int = 128, width: int = 128, unit: float = 0.0, extent=None, place=None):
     """Draw a picture; return it as uint8 (height, width, 3) with the subject's mask (float32, 0..1).
 
-    `unit` is the size in pixels of the finest brush detail; by default 1/128 of the short side.
+    `unit` is the size in pixels of the finest brush detail; by default 1/128 of the short side. `extent` is the
+    subject's size as a part of the short side and `place` its relative centre; by default both are jittered.
     """
     frame = Frame(height, width, np.random.default_rng(seed), unit)
     image = np.ascontiguousarray(_backdrop(frame, spec), np.float32)
     mask = np.zeros((height, width), np.float32)
-    extent = frame.rng.uniform(0.62, 0.7) * (0.78 if spec.detail == "minimal" else 1)
-    place = 0.5 + frame.rng.uniform(-0.04, 0.04), 0.54 + frame.rng.uniform(-0.03, 0.03)
-    ground = frame.disc(place[0], place[1], 0)  # zeros of the right shape
-    shadow = np.exp(-(((frame.x - place[0]) / 0.22) ** 2 + ((frame.y - place[1] - extent / 2) / 0.03) ** 2))
-    image = mix(image, 0.22 * np.maximum(shadow, ground), (0.1, 0.1, 0.15))
-    paste(image, sprite(spec.subject, 256 if frame.short <= 256 else 1024), *place, extent, mask)
+    usual = frame.rng.uniform(0.62, 0.7) * (0.78 if spec.detail == "minimal" else 1)
+    middle = 0.5 + frame.rng.uniform(-0.04, 0.04), 0.54 + frame.rng.uniform(-0.03, 0.03)
+    extent, place = extent or usual, place or middle
+    drawing = sprite(spec.subject, 256 if frame.short <= 256 else 1024)
+    _shade_ground(frame, image, place, extent * drawing.shape[0] / max(drawing.shape[:2]), extent)
+    paste(image, drawing, *place, extent, mask)
     for factor, operators in (("palette", PALETTES), ("light", LIGHTS)):
         if name := getattr(spec, factor):
             image = np.clip(operators[name](frame, image, mask), 0, 1).astype(np.float32)
@@ -95,6 +96,14 @@ def render(spec: Spec, seed: int, height: int = 128, width: int = 128, unit: flo
         if name := getattr(spec, factor):
             image = np.clip(operators[name](frame, image, mask), 0, 1).astype(np.float32)
     return (image * 255 + 0.5).astype(np.uint8), mask
+
+
+def _shade_ground(frame: Frame, image: np.ndarray, place, tall: float, extent: float) -> None:
+    """Darken the ground below the subject a little, in place."""
+    dx = (frame.x - place[0]) * frame.width / frame.short / (0.33 * extent)
+    dy = (frame.y - place[1]) * frame.height / frame.short - tall / 2
+    shadow = np.exp(-(dx**2) - (dy / (0.045 * extent)) ** 2)
+    image[:] = mix(image, 0.22 * shadow, (0.1, 0.1, 0.15))
 
 
 def _tinted(frame: Frame, image: np.ndarray) -> np.ndarray:
