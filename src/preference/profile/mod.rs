@@ -62,6 +62,14 @@ impl Profile {
         self.version
     }
 
+    /// Returns this taste as the version after `current`: an earlier one put in force again, or one imported.
+    ///
+    /// The number goes on counting, so that within one person's history it never names two different tastes.
+    pub fn following(mut self, current: &Profile) -> Profile {
+        self.version = self.version.max(current.version).saturating_add(1);
+        self
+    }
+
     /// Returns the liked attributes, heaviest first.
     pub fn liked(&self) -> &[ProfileEntry] {
         &self.liked
