@@ -10,6 +10,12 @@ pub enum StoreError {
     /// The disk or the database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sled::Error),
+    /// Another process has the database open.
+    #[error("the database in {path} is in use: is another copy of the bot running?")]
+    InUse {
+        /// Where it is.
+        path: String,
+    },
     /// A record cannot be read. Other records can.
     #[error("the record {key} in {tree} is corrupt: {reason}")]
     Corrupt {
