@@ -121,6 +121,12 @@ impl Sandbox {
         self.shared.world().bot
     }
 
+    /// Returns the bot's name.
+    pub fn bot_name(&self) -> String {
+        let world = self.shared.world();
+        world.users.get(&world.bot).map(|bot| bot.name.clone()).unwrap_or_default()
+    }
+
     /// Returns the one guild.
     pub fn guild_id(&self) -> GuildId {
         self.shared.world().guild

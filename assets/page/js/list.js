@@ -121,13 +121,14 @@ function drawOpening() {
   const start = (command) => h('button', { class: 'suggestion', type: 'button', onclick: () => startCommand(command) }, `/${command}`);
   const guild = Boolean(channel.guild_id);
   box.classList.toggle('empty', empty);
-  return box.replaceChildren(
+  return box.replaceChildren(...[
     h('img', { src: '/icon.svg', alt: '', width: 56, height: 56 }),
     h('h2', {}, guild ? `Welcome to #${channel.name}` : state.bot.name),
     h('p', {}, guild
       ? 'Everyone on this server sees what is posted here. Switch between people at the lower left to see how their tastes differ.'
       : 'These are your direct messages. The bot shows you a few pictures, you say what you think of them, and from then on it draws in your taste.'),
-    empty && h('p', { class: 'start' }, 'Type ', start('onboard'), ' to begin', guild ? [', or ', start('imagine'), ' to see a picture right away.'] : '.'));
+    empty && h('p', { class: 'start' }, 'Type ', start('onboard'), ' to begin', guild ? [', or ', start('imagine'), ' to see a picture right away.'] : '.'),
+  ].filter(Boolean));
 }
 
 function drawTyping() {

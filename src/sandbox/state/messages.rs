@@ -187,12 +187,10 @@ impl World {
         });
     }
 
-    /// Finds a file of any message.
+    /// Finds a file of any message, or one handed over for a command.
     pub(crate) fn file(&self, id: AttachmentId) -> Option<&Attachment> {
-        self.messages
-            .values()
-            .flat_map(|message| &message.attachments)
-            .find(|file| file.id == id)
+        let sent = self.messages.values().flat_map(|message| &message.attachments);
+        sent.chain(self.staged.values()).find(|file| file.id == id)
     }
 
     /// Tells whether the bot may read a message's content without the privileged intent.

@@ -19,8 +19,8 @@ use tokio::sync::{broadcast, watch};
 use crate::clock::{Clock, Timestamp};
 use crate::events::SandboxEvent;
 use crate::gateway::hub::{Dispatch, Hub};
-use crate::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
-use crate::model::{Command, Message};
+use crate::id::{ApplicationId, AttachmentId, ChannelId, GuildId, InteractionId, MessageId, UserId};
+use crate::model::{Attachment, Command, Message};
 use channels::ChannelRecord;
 use interactions::Interaction;
 use users::UserRecord;
@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) users: BTreeMap<UserId, UserRecord>,
     pub(crate) channels: BTreeMap<ChannelId, ChannelRecord>,
     pub(crate) messages: BTreeMap<MessageId, Message>,
+    /// Files that people handed over for options of commands.
+    pub(crate) staged: HashMap<AttachmentId, Attachment>,
     pub(crate) interactions: HashMap<InteractionId, Interaction>,
     pub(crate) commands: Vec<Command>,
     pub(crate) hub: Hub,
@@ -93,6 +95,7 @@ impl World {
             users: BTreeMap::new(),
             channels: BTreeMap::from([(channel, ChannelRecord::guild(channel, guild))]),
             messages: BTreeMap::new(),
+            staged: HashMap::new(),
             interactions: HashMap::new(),
             commands: Vec::new(),
             hub,

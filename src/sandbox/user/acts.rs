@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::error::ActionError;
 use crate::files;
-use crate::id::{ChannelId, MessageId};
+use crate::id::{AttachmentId, ChannelId, MessageId};
+use crate::model::Attachment;
+use crate::state::World;
 use crate::state::messages::{Draft, Edit};
 use crate::user::User;
 use crate::validate::emoji;
@@ -59,6 +61,22 @@ impl User {
         self.post(channel, text, None, files)
     }
 
+    /// Hands over a file for an option of a command, as a client does before it sends the command. The id is the
+    /// option's value in [`command`](User::command).
+    ///
+    /// # Errors
+    ///
+    /// When they are not in the channel, or the file is larger than 10 MiB.
+    pub fn stage(&self, channel: ChannelId, file: Upload) -> Result<AttachmentId, ActionError> {
+        check_file(&file)?;
+        let mut world = self.sandbox.shared.world();
+        self.require_channel(&world, channel)?;
+        let staged = store(&world, channel, file);
+        let id = staged.id;
+        world.staged.insert(id, staged);
+        Ok(id)
+    }
+
     fn post(
         &self,
         channel: ChannelId,
@@ -72,32 +90,10 @@ impl User {
                 "more than {MAX_ATTACHMENTS} files"
             )));
         }
-        if let Some(file) = uploads.iter().find(|file| file.bytes.len() > MAX_UPLOAD) {
-            return Err(ActionError::BadMessage(format!(
-                "{} is larger than 10 MiB",
-                file.filename
-            )));
-        }
+        uploads.iter().try_for_each(check_file)?;
         let mut world = self.sandbox.shared.world();
         self.require_channel(&world, channel)?;
-        let store = |upload: Upload| {
-            let Upload {
-                filename,
-                description,
-                bytes,
-            } = upload;
-            files::store(
-                &world,
-                channel,
-                files::Upload {
-                    filename,
-                    content_type: None,
-                    description,
-                    bytes,
-                },
-            )
-        };
-        let attachments = uploads.into_iter().map(store).collect();
+        let attachments = uploads.into_iter().map(|upload| store(&world, channel, upload)).collect();
         let draft = Draft {
             content,
             attachments,
@@ -231,4 +227,16 @@ fn check_text(text: &str, needed: bool) -> Result<String, ActionError> {
         )));
     }
     Ok(text.to_owned())
+}
+
+fn check_file(file: &Upload) -> Result<(), ActionError> {
+    if file.bytes.len() > MAX_UPLOAD {
+        return Err(ActionError::BadMessage(format!("{} is larger than 10 MiB", file.filename)));
+    }
+    Ok(())
+}
+
+fn store(world: &World, channel: ChannelId, upload: Upload) -> Attachment {
+    let Upload { filename, description, bytes } = upload;
+    files::store(world, channel, files::Upload { filename, content_type: None, description, bytes })
 }

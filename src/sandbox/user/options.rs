@@ -90,10 +90,8 @@ impl Resolver<'_> {
             },
             OptionKind::User | OptionKind::Mentionable => self.user(option, given),
             OptionKind::Channel => self.channel(option, given),
-            OptionKind::Role
-            | OptionKind::Attachment
-            | OptionKind::Subcommand
-            | OptionKind::SubcommandGroup => {
+            OptionKind::Attachment => self.attachment(option, given),
+            OptionKind::Role | OptionKind::Subcommand | OptionKind::SubcommandGroup => {
                 Err(self.bad(&option.name, "the sandbox has no values of this type"))
             }
         }
@@ -171,6 +169,16 @@ impl Resolver<'_> {
         };
         let id = record.id.to_string();
         self.resolved["channels"][&id] = wire::partial_channel(self.world, record);
+        Ok(id.into())
+    }
+
+    fn attachment(&mut self, option: &CommandOption, given: &Value) -> Result<Value, ActionError> {
+        let id = plain(given).parse().ok();
+        let Some(file) = id.and_then(|id| self.world.staged.get(&id)) else {
+            return Err(self.bad(&option.name, "it is the id of a file handed over before"));
+        };
+        let id = file.id.to_string();
+        self.resolved["attachments"][&id] = crate::files::to_wire(self.world, file);
         Ok(id.into())
     }
 
