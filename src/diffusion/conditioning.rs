@@ -1,0 +1,271 @@
+//! How a person's visual preferences enter the denoiser.
+//!
+//! After ViPer (Salehi et al., ECCV 2024). `E` is the text encoders' hidden states, `VP+` and `VP−` the attributes a
+//! person likes and dislikes as prompt strings, `neg` the negative prompt, β the one degree of personalisation, s the
+//! guidance scale, ε(c) the denoiser's output under condition c.
+//!
+//! - `embedding`: `c⁺ = E(prompt) + β·(E(VP+) − E(VP−))`, `ε = ε(E(neg)) + s·(ε(c⁺) − ε(E(neg)))`. Two rows.
+//! - `guidance`: `ε = ε(E(neg)) + s·(ε(E(prompt)) + β·ε(E(VP+)) − ε(E(neg)) − β·ε(E(VP−)))`. Four rows.
+//! - `reference`, the authors' code: the same with `c⁺ = E(prompt) + β·E(VP+)` in place of `E(prompt)` and
+//!   `c⁻ = E(neg) + β·E(VP−)` in place of `E(neg)`. Four rows.
+//!
+//! Only token states are mixed. Pooled vectors and time ids stay those of the prompt and the negative prompt: the VP+ row
+//! carries the prompt's, the VP− row the negative prompt's. With [`VpNorm::Keep`], each token of a mixed embedding is
+//! rescaled to its norm in the embedding that preferences were added to (`E(prompt)`, and `E(neg)` for `c⁻`).
+//!
+//! Up to s = 1 there is no guidance, as in diffusers: s counts as 1, so that the negative term cancels and its row is left
+//! out. With β = 0 or without preferences every mode is plain classifier-free guidance on `E(prompt)`, bit for bit.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::params::{Conditioning, VpNorm};
+use crate::text::Encoded;
+
+/// The conditions of one picture, one for each row it has in the denoiser's batch, and the rule that joins the outputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub rows: Vec<Row>,
+    guide: Guide,
+    rescale: f64,
+}
+
+/// What one row of the denoiser's batch is conditioned on.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// (1, tokens, features)
+    pub states: Tensor,
+    /// (1, features), in SDXL-shaped models.
+    pub pooled: Option<Tensor>,
+    /// Whether the row stands on the negative prompt's side (SDXL's refiner scores the two sides differently).
+    pub negative: bool,
+}
+
+/// How the rows' outputs become one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Guide {
+    /// `[c]`
+    None,
+    /// `[neg, c]`
+    ClassifierFree { scale: f64 },
+    /// `[c, VP+, VP−]`
+    Preferences { beta: f64 },
+    /// `[neg, c, VP+, VP−]`
+    GuidedPreferences { scale: f64, beta: f64 },
+}
+
+/// The encoded texts of one picture.
+pub(crate) struct Texts<'a> {
+    pub prompt: &'a Encoded,
+    /// Used only with guidance.
+    pub negative: Option<&'a Encoded>,
+    /// VP+ and VP−, if preferences play a part.
+    pub preferences: Option<(&'a Encoded, &'a Encoded)>,
+}
+
+impl Plan {
+    /// Lays out the rows. Tensors stay in f32; the caller converts them.
+    pub fn new(
+        texts: &Texts<'_>,
+        mode: Conditioning,
+        beta: f64,
+        guidance: f64,
+        rescale: f64,
+        norm: VpNorm,
+    ) -> Result<Self> {
+        let positive = |states: Tensor| Row {
+            states,
+            pooled: texts.prompt.pooled.clone(),
+            negative: false,
+        };
+        let negative = |states: Tensor| Row {
+            states,
+            // Without guidance there is no negative prompt, and the VP− row stands beside the prompt alone.
+            pooled: texts.negative.unwrap_or(texts.prompt).pooled.clone(),
+            negative: texts.negative.is_some(),
+        };
+        let prompt = &texts.prompt.states;
+        let (rows, guide) = match (texts.preferences, mode) {
+            (None, _) => match texts.negative {
+                Some(neg) => {
+                    let rows = vec![negative(neg.states.clone()), positive(prompt.clone())];
+                    (rows, Guide::ClassifierFree { scale: guidance })
+                }
+                None => (vec![positive(prompt.clone())], Guide::None),
+            },
+            (Some((plus, minus)), Conditioning::Embedding) => {
+                let direction = (&plus.states - &minus.states)?;
+                let mixed = positive(mix(prompt, &direction, beta, norm)?);
+                match texts.negative {
+                    Some(neg) => (
+                        vec![negative(neg.states.clone()), mixed],
+                        Guide::ClassifierFree { scale: guidance },
+                    ),
+                    None => (vec![mixed], Guide::None),
+                }
+            }
+            (Some((plus, minus)), Conditioning::Guidance | Conditioning::Reference) => {
+                let reference = mode == Conditioning::Reference;
+                let with = |base: &Tensor, preference: &Tensor| {
+                    if reference {
+                        mix(base, preference, beta, norm)
+                    } else {
+                        Ok(base.clone())
+                    }
+                };
+                let mut rows = vec![
+                    positive(with(prompt, &plus.states)?),
+                    positive(plus.states.clone()),
+                    negative(minus.states.clone()),
+                ];
+                match texts.negative {
+                    Some(neg) => {
+                        rows.insert(0, negative(with(&neg.states, &minus.states)?));
+                        (
+                            rows,
+                            Guide::GuidedPreferences {
+                                scale: guidance,
+                                beta,
+                            },
+                        )
+                    }
+                    None => (rows, Guide::Preferences { beta }),
+                }
+            }
+        };
+        Ok(Self { rows, guide, rescale })
+    }
+
+    /// Joins the rows' outputs, each (1, channels, height, width), f32.
+    pub fn combine(&self, outputs: &[Tensor]) -> Result<Tensor> {
+        let (joined, text) = match (self.guide, outputs) {
+            (Guide::None, [c]) => return Ok(c.clone()),
+            (Guide::Preferences { beta }, [c, plus, minus]) => return c + ((plus - minus)? * beta)?,
+            (Guide::ClassifierFree { scale }, [neg, c]) => ((neg + ((c - neg)? * scale)?)?, c),
+            (Guide::GuidedPreferences { scale, beta }, [neg, c, plus, minus]) => {
+                let direction = ((c - neg)? + ((plus - minus)? * beta)?)?;
+                ((neg + (direction * scale)?)?, c)
+            }
+            _ => candle_core::bail!("{} outputs for {} rows", outputs.len(), self.rows.len()),
+        };
+        if self.rescale > 0.0 {
+            rescale(&joined, text, self.rescale)
+        } else {
+            Ok(joined)
+        }
+    }
+}
+
+/// `base + degree · direction`, each token rescaled to its norm in `base` if asked.
+fn mix(base: &Tensor, direction: &Tensor, degree: f64, norm: VpNorm) -> Result<Tensor> {
+    let mixed = (base + (direction * degree)?)?;
+    match norm {
+        VpNorm::Raw => Ok(mixed),
+        VpNorm::Keep => {
+            let length = |x: &Tensor| x.sqr()?.sum_keepdim(D::Minus1)?.sqrt();
+            // A token mixed to exactly zero has no direction to keep; it stays zero.
+            let ratio = (length(base)? / length(&mixed)?.maximum(f64::from(f32::MIN_POSITIVE))?)?;
+            mixed.broadcast_mul(&ratio)
+        }
+    }
+}
+
+/// Brings the standard deviation of a guided output back towards the conditional one's, by `share` (Lin et al. 2023,
+/// section 3.4). In the modes with four rows, the output for the (mixed) prompt is the conditional one.
+fn rescale(guided: &Tensor, conditional: &Tensor, share: f64) -> Result<Tensor> {
+    let deviation = |x: &Tensor| x.flatten_all()?.var(0)?.sqrt();
+    let ratio = (deviation(conditional)? / deviation(guided)?)?;
+    let rescaled = guided.broadcast_mul(&ratio)?;
+    (rescaled * share)? + (guided * (1.0 - share))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{bits, noise, relative_error};
+
+    fn encoded(seed: u64) -> Encoded {
+        Encoded {
+            states: noise(seed, (1, 5, 8)),
+            pooled: Some(noise(seed + 100, (1, 4))),
+        }
+    }
+
+    #[test]
+    fn without_preferences_every_mode_is_the_same() {
+        let (prompt, negative) = (encoded(1), encoded(2));
+        let texts = Texts {
+            prompt: &prompt,
+            negative: Some(&negative),
+            preferences: None,
+        };
+        for mode in [
+            Conditioning::Embedding,
+            Conditioning::Guidance,
+            Conditioning::Reference,
+        ] {
+            let plan = Plan::new(&texts, mode, 0.7, 5.0, 0.0, VpNorm::Keep).unwrap();
+            assert_eq!(plan.rows.len(), 2);
+            assert_eq!(bits(&plan.rows[1].states), bits(&prompt.states));
+        }
+    }
+
+    #[test]
+    fn rows_carry_the_pooled_vectors_of_prompt_and_negative_prompt() {
+        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
+        let texts = Texts {
+            prompt: &prompt,
+            negative: Some(&negative),
+            preferences: Some((&plus, &minus)),
+        };
+        let plan = Plan::new(&texts, Conditioning::Reference, 0.5, 5.0, 0.0, VpNorm::Raw).unwrap();
+        let pooled: Vec<_> = plan
+            .rows
+            .iter()
+            .map(|row| bits(row.pooled.as_ref().unwrap()))
+            .collect();
+        let (positive, negative) = (
+            bits(prompt.pooled.as_ref().unwrap()),
+            bits(negative.pooled.as_ref().unwrap()),
+        );
+        assert_eq!(pooled, [negative.clone(), positive.clone(), positive, negative]);
+    }
+
+    #[test]
+    fn kept_norms_are_the_prompts() {
+        let (base, direction) = (noise(1, (1, 5, 8)), noise(2, (1, 5, 8)));
+        let mixed = mix(&base, &direction, 0.9, VpNorm::Keep).unwrap();
+        let length = |x: &Tensor| x.sqr().unwrap().sum(D::Minus1).unwrap().sqrt().unwrap();
+        assert!(relative_error(&length(&mixed), &length(&base)) < 1e-5);
+        let raw = mix(&base, &direction, 0.9, VpNorm::Raw).unwrap();
+        assert!(relative_error(&length(&raw), &length(&base)) > 0.05);
+        // A token that cancels exactly stays zero instead of becoming NaN.
+        let gone = mix(&base, &base, -1.0, VpNorm::Keep).unwrap();
+        assert!(bits(&gone).iter().all(|&b| b == 0));
+    }
+
+    #[test]
+    fn guidance_follows_the_formula() {
+        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
+        let texts = Texts {
+            prompt: &prompt,
+            negative: Some(&negative),
+            preferences: Some((&plus, &minus)),
+        };
+        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 5.0, 0.0, VpNorm::Raw).unwrap();
+        let one = |v: f32| Tensor::full(v, (1, 1, 1, 1), &candle_core::Device::Cpu).unwrap();
+        let joined = plan.combine(&[one(1.0), one(2.0), one(4.0), one(3.0)]).unwrap();
+        assert_eq!(
+            joined.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            [1.0 + 5.0 * (2.0 + 2.0 - 1.0 - 1.5)]
+        );
+        // Without guidance the negative prompt has no row, and s counts as 1.
+        let texts = Texts {
+            negative: None,
+            ..texts
+        };
+        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 1.0, 0.7, VpNorm::Raw).unwrap();
+        assert_eq!(plan.rows.len(), 3);
+        let joined = plan.combine(&[one(2.0), one(4.0), one(3.0)]).unwrap();
+        assert_eq!(joined.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [2.5]);
+    }
+}

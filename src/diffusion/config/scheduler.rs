@@ -1,0 +1,253 @@
+//! `scheduler/scheduler_config.json`: the noise schedule a model was trained with.
+//!
+//! The schedule belongs to the model, the sampler is the user's choice: as with diffusers' `from_config`, a scheduler
+//! takes over the settings written in the file, whatever class wrote it, and uses its own class's defaults for the rest.
+//! Hence the optional fields, which [`SchedulerConfig`]'s methods resolve for a given class.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{PipelineFamily, read_object, require, typed, unsupported};
+use crate::error::{DiffusionError, Result};
+
+/// What the UNet's output stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PredictionType {
+    /// The noise in its input.
+    #[default]
+    Epsilon,
+    /// The velocity `√ᾱ·ε − √(1−ᾱ)·x₀`.
+    VPrediction,
+    /// The clean latents.
+    Sample,
+}
+
+/// How the noise variances grow over the training timesteps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BetaSchedule {
+    #[default]
+    Linear,
+    /// Linear in the square roots.
+    ScaledLinear,
+    /// The cosine schedule of Nichol and Dhariwal, capped at 0.999.
+    #[serde(rename = "squaredcos_cap_v2")]
+    SquaredCosine,
+}
+
+/// Which training timesteps the steps of a shorter schedule fall on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TimestepSpacing {
+    Leading,
+    Linspace,
+    Trailing,
+}
+
+/// The second-order rule of DPM-Solver++.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SolverType {
+    #[default]
+    #[serde(alias = "logrho", alias = "bh1", alias = "bh2")]
+    Midpoint,
+    Heun,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FinalSigmas {
+    #[default]
+    Zero,
+    SigmaMin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Interpolation {
+    #[default]
+    Linear,
+    LogLinear,
+}
+
+/// The settings in the file.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SchedulerConfig {
+    #[serde(rename = "_class_name", default)]
+    pub class: String,
+    #[serde(default = "train_timesteps")]
+    pub num_train_timesteps: usize,
+    #[serde(default = "beta_start")]
+    pub beta_start: f64,
+    #[serde(default = "beta_end")]
+    pub beta_end: f64,
+    #[serde(default)]
+    pub beta_schedule: BetaSchedule,
+    pub trained_betas: Option<Vec<f64>>,
+    #[serde(default)]
+    pub prediction_type: PredictionType,
+    #[serde(default)]
+    pub rescale_betas_zero_snr: bool,
+    #[serde(default = "yes")]
+    pub set_alpha_to_one: bool,
+    #[serde(default = "unit")]
+    pub clip_sample_range: f64,
+    pub timestep_spacing: Option<TimestepSpacing>,
+    #[serde(default)]
+    pub use_karras_sigmas: bool,
+    pub sigma_min: Option<f64>,
+    pub sigma_max: Option<f64>,
+    #[serde(default)]
+    pub solver_type: SolverType,
+    #[serde(default = "yes")]
+    pub lower_order_final: bool,
+    #[serde(default)]
+    pub euler_at_final: bool,
+    pub lambda_min_clipped: Option<f64>,
+    #[serde(default)]
+    interpolation_type: Interpolation,
+    #[serde(default)]
+    final_sigmas_type: FinalSigmas,
+    clip_sample: Option<bool>,
+    steps_offset: Option<usize>,
+    /// Whether diffusers' SD 1.x pipeline corrects outdated settings, see the methods.
+    #[serde(skip)]
+    corrected: bool,
+}
+
+// The defaults shared by diffusers' scheduler classes.
+fn train_timesteps() -> usize {
+    1000
+}
+fn beta_start() -> f64 {
+    0.0001
+}
+fn beta_end() -> f64 {
+    0.02
+}
+fn yes() -> bool {
+    true
+}
+fn unit() -> f64 {
+    1.0
+}
+
+impl SchedulerConfig {
+    /// Reads `scheduler_config.json`.
+    pub fn read(path: &Path, family: PipelineFamily) -> Result<Self> {
+        let object = read_object(path)?;
+        let off = [json!(false)];
+        require(
+            path,
+            &object,
+            &[
+                ("thresholding", &off),
+                ("use_exponential_sigmas", &off),
+                ("use_beta_sigmas", &off),
+                ("use_lu_lambdas", &off),
+                ("use_flow_sigmas", &off),
+                (
+                    "variance_type",
+                    &[
+                        json!("fixed_small"),
+                        json!("fixed_small_log"),
+                        json!("fixed_large"),
+                    ],
+                ),
+                ("timestep_type", &[json!("discrete")]),
+            ],
+        )?;
+        let mut config: Self = typed(path, object)?;
+        config.corrected = family == PipelineFamily::StableDiffusion;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        let fraction = |key: &str, value: f64| {
+            if value > 0.0 && value < 1.0 {
+                Ok(())
+            } else {
+                Err(unsupported(path, key, value, "between 0 and 1"))
+            }
+        };
+        if !(2..=100_000).contains(&self.num_train_timesteps) {
+            return Err(unsupported(
+                path,
+                "num_train_timesteps",
+                self.num_train_timesteps,
+                "2 to 100000",
+            ));
+        }
+        match &self.trained_betas {
+            Some(betas) if betas.len() != self.num_train_timesteps => {
+                let reason = format!(
+                    "{} trained betas for {} timesteps",
+                    betas.len(),
+                    self.num_train_timesteps
+                );
+                return Err(DiffusionError::malformed(path, reason));
+            }
+            Some(betas) => betas
+                .iter()
+                .try_for_each(|&beta| fraction("trained_betas", beta))?,
+            None => {
+                fraction("beta_start", self.beta_start)?;
+                fraction("beta_end", self.beta_end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `class` is the class that wrote the file.
+    fn wrote(&self, class: &str) -> bool {
+        self.class == class
+    }
+
+    /// Timesteps added to every step of leading spacing.
+    ///
+    /// diffusers' SD 1.x pipeline sets this to 1 whatever the file says; a class that did not write the file and finds
+    /// nothing in it uses its default, 0.
+    pub fn steps_offset(&self, class: &str) -> usize {
+        match self.steps_offset {
+            Some(offset) => {
+                if self.corrected {
+                    1
+                } else {
+                    offset
+                }
+            }
+            None => usize::from(self.corrected && self.wrote(class)),
+        }
+    }
+
+    /// Whether DDIM clips its estimate of the clean latents.
+    ///
+    /// On by default in the class, switched off by diffusers' SD 1.x pipeline if the file (or the class that wrote it)
+    /// has the setting at all.
+    pub fn clip_sample(&self, class: &str) -> bool {
+        match self.clip_sample {
+            Some(clip) => clip && !self.corrected,
+            None => !(self.corrected && self.wrote(class)),
+        }
+    }
+
+    /// Whether the noise level after the last step is the smallest of training instead of 0.
+    pub fn ends_at_sigma_min(&self) -> bool {
+        self.final_sigmas_type == FinalSigmas::SigmaMin
+    }
+
+    /// Whether Euler's noise levels are spaced evenly in their logarithm instead of looked up by timestep.
+    pub fn log_linear(&self) -> bool {
+        self.interpolation_type == Interpolation::LogLinear
+    }
+
+    /// A schedule for tests.
+    #[cfg(test)]
+    pub fn from_json(text: &str) -> Self {
+        serde_json::from_str(text).unwrap()
+    }
+}

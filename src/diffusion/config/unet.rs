@@ -1,0 +1,448 @@
+//! `unet/config.json`: a UNet2DConditionModel.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    OneOrEach, note_unknown, read_object, require, require_multiple, require_positive, typed, unsupported,
+};
+use crate::error::{DiffusionError, Result};
+use crate::ops::Activation;
+
+/// Sizes of the denoiser.
+#[derive(Debug, Clone)]
+pub(crate) struct UNetConfig {
+    /// (height, width) of the latents it was trained on.
+    pub sample_size: (usize, usize),
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub center_input_sample: bool,
+    pub flip_sin_to_cos: bool,
+    pub freq_shift: f64,
+    /// From the highest resolution down.
+    pub blocks: Vec<BlockConfig>,
+    /// Whether each up block, from the lowest resolution up, attends.
+    pub up_attention: Vec<bool>,
+    pub mid_block: MidBlock,
+    pub mid_block_scale_factor: f64,
+    pub downsample_padding: usize,
+    pub activation: Activation,
+    pub norm_num_groups: usize,
+    pub norm_eps: f64,
+    pub cross_attention_dim: usize,
+    pub use_linear_projection: bool,
+    pub conv_in_kernel: usize,
+    pub conv_out_kernel: usize,
+    pub time_embedding_dim: usize,
+    pub added: Option<AddedConditioning>,
+    pub time_scale_shift: bool,
+}
+
+/// One resolution of the UNet.
+#[derive(Debug, Clone)]
+pub(crate) struct BlockConfig {
+    pub channels: usize,
+    /// Whether the down block attends.
+    pub attention: bool,
+    pub heads: usize,
+    /// Residual layers of the down block (the up block has one more).
+    pub layers: usize,
+    pub transformer_layers: usize,
+}
+
+/// What sits at the lowest resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MidBlock {
+    CrossAttention,
+    Resnet,
+    Absent,
+}
+
+/// Extra conditioning added to the time embedding (`addition_embed_type: text_time`, as SDXL has it).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddedConditioning {
+    /// Features each of the time ids is embedded in.
+    pub time_embed_dim: usize,
+    /// Features of the pooled text vector and all embedded time ids together.
+    pub input_dim: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SampleSize {
+    Square(usize),
+    Sides([usize; 2]),
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    sample_size: Option<SampleSize>,
+    #[serde(default = "four")]
+    in_channels: usize,
+    #[serde(default = "four")]
+    out_channels: usize,
+    #[serde(default)]
+    center_input_sample: bool,
+    #[serde(default = "yes")]
+    flip_sin_to_cos: bool,
+    #[serde(default)]
+    freq_shift: f64,
+    #[serde(default = "down_block_types")]
+    down_block_types: Vec<String>,
+    #[serde(default = "up_block_types")]
+    up_block_types: Vec<String>,
+    #[serde(default = "block_out_channels")]
+    block_out_channels: Vec<usize>,
+    #[serde(default = "layers_per_block")]
+    layers_per_block: OneOrEach<usize>,
+    #[serde(default = "one")]
+    downsample_padding: usize,
+    #[serde(default = "unit")]
+    mid_block_scale_factor: f64,
+    #[serde(default = "act_fn")]
+    act_fn: String,
+    #[serde(default = "groups")]
+    norm_num_groups: usize,
+    #[serde(default = "norm_eps")]
+    norm_eps: f64,
+    #[serde(default = "cross_attention_dim")]
+    cross_attention_dim: OneOrEach<usize>,
+    #[serde(default = "transformer_layers")]
+    transformer_layers_per_block: OneOrEach<usize>,
+    #[serde(default = "attention_head_dim")]
+    attention_head_dim: OneOrEach<usize>,
+    #[serde(default)]
+    use_linear_projection: bool,
+    addition_embed_type: Option<String>,
+    addition_time_embed_dim: Option<usize>,
+    projection_class_embeddings_input_dim: Option<usize>,
+    #[serde(default = "time_scale_shift")]
+    resnet_time_scale_shift: String,
+    time_embedding_dim: Option<usize>,
+    #[serde(default = "three")]
+    conv_in_kernel: usize,
+    #[serde(default = "three")]
+    conv_out_kernel: usize,
+}
+
+// The defaults of diffusers' UNet2DConditionModel.
+fn one() -> usize {
+    1
+}
+fn unit() -> f64 {
+    1.0
+}
+fn three() -> usize {
+    3
+}
+fn four() -> usize {
+    4
+}
+fn groups() -> usize {
+    32
+}
+fn yes() -> bool {
+    true
+}
+fn norm_eps() -> f64 {
+    1e-5
+}
+fn act_fn() -> String {
+    "silu".into()
+}
+fn time_scale_shift() -> String {
+    "default".into()
+}
+fn down_block_types() -> Vec<String> {
+    [
+        "CrossAttnDownBlock2D",
+        "CrossAttnDownBlock2D",
+        "CrossAttnDownBlock2D",
+        "DownBlock2D",
+    ]
+    .map(Into::into)
+    .into()
+}
+fn up_block_types() -> Vec<String> {
+    [
+        "UpBlock2D",
+        "CrossAttnUpBlock2D",
+        "CrossAttnUpBlock2D",
+        "CrossAttnUpBlock2D",
+    ]
+    .map(Into::into)
+    .into()
+}
+fn block_out_channels() -> Vec<usize> {
+    vec![320, 640, 1280, 1280]
+}
+fn layers_per_block() -> OneOrEach<usize> {
+    OneOrEach::One(2)
+}
+fn cross_attention_dim() -> OneOrEach<usize> {
+    OneOrEach::One(1280)
+}
+fn transformer_layers() -> OneOrEach<usize> {
+    OneOrEach::One(1)
+}
+fn attention_head_dim() -> OneOrEach<usize> {
+    OneOrEach::One(8)
+}
+
+/// Keys read above, beside those that [`UNetConfig::read`] requires to have one value.
+const READ: &[&str] = &[
+    "sample_size",
+    "in_channels",
+    "out_channels",
+    "center_input_sample",
+    "flip_sin_to_cos",
+    "freq_shift",
+    "down_block_types",
+    "mid_block_type",
+    "up_block_types",
+    "block_out_channels",
+    "layers_per_block",
+    "downsample_padding",
+    "mid_block_scale_factor",
+    "act_fn",
+    "norm_num_groups",
+    "norm_eps",
+    "cross_attention_dim",
+    "transformer_layers_per_block",
+    "attention_head_dim",
+    "use_linear_projection",
+    "addition_embed_type",
+    "addition_time_embed_dim",
+    "projection_class_embeddings_input_dim",
+    "resnet_time_scale_shift",
+    "time_embedding_dim",
+    "conv_in_kernel",
+    "conv_out_kernel",
+    // No effect on inference in the parts that are supported.
+    "dropout",
+    "upcast_attention",
+    "addition_embed_type_num_heads",
+];
+
+impl UNetConfig {
+    /// Reads the denoiser's `config.json`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let object = read_object(path)?;
+        let fixed: &[(&str, &[Value])] = &[
+            ("_class_name", &[json!("UNet2DConditionModel")]),
+            ("only_cross_attention", &[json!(false)]),
+            ("mid_block_only_cross_attention", &[json!(false)]),
+            ("reverse_transformer_layers_per_block", &[]),
+            ("encoder_hid_dim", &[]),
+            ("encoder_hid_dim_type", &[]),
+            ("num_attention_heads", &[]),
+            ("dual_cross_attention", &[json!(false)]),
+            ("class_embed_type", &[]),
+            ("num_class_embeds", &[]),
+            ("resnet_skip_time_act", &[json!(false)]),
+            ("resnet_out_scale_factor", &[json!(1.0)]),
+            ("time_embedding_type", &[json!("positional")]),
+            ("time_embedding_act_fn", &[]),
+            ("timestep_post_act", &[]),
+            ("time_cond_proj_dim", &[]),
+            ("attention_type", &[json!("default")]),
+            ("class_embeddings_concat", &[json!(false)]),
+            ("cross_attention_norm", &[]),
+        ];
+        require(path, &object, fixed)?;
+        let known: Vec<_> = READ
+            .iter()
+            .copied()
+            .chain(fixed.iter().map(|(key, _)| *key))
+            .collect();
+        note_unknown(path, &object, &known);
+        // Here null means something: no middle block at all.
+        let mid_block = match object.get("mid_block_type") {
+            None => MidBlock::CrossAttention,
+            Some(Value::Null) => MidBlock::Absent,
+            Some(Value::String(name)) if name == "UNetMidBlock2DCrossAttn" => MidBlock::CrossAttention,
+            Some(Value::String(name)) if name == "UNetMidBlock2D" => MidBlock::Resnet,
+            Some(other) => {
+                let supported = "supported: UNetMidBlock2DCrossAttn, UNetMidBlock2D, null";
+                return Err(unsupported(path, "mid_block_type", other, supported));
+            }
+        };
+        Self::resolve(path, typed(path, object)?, mid_block)
+    }
+
+    fn resolve(path: &Path, raw: Raw, mid_block: MidBlock) -> Result<Self> {
+        let count = raw.block_out_channels.len();
+        require_positive(
+            path,
+            &[
+                ("block_out_channels", count),
+                ("in_channels", raw.in_channels),
+                ("out_channels", raw.out_channels),
+                ("conv_in_kernel", raw.conv_in_kernel),
+                ("conv_out_kernel", raw.conv_out_kernel),
+            ],
+        )?;
+        let down = attends(
+            path,
+            "down_block_types",
+            &raw.down_block_types,
+            ["CrossAttnDownBlock2D", "DownBlock2D"],
+        )?;
+        let up = attends(
+            path,
+            "up_block_types",
+            &raw.up_block_types,
+            ["CrossAttnUpBlock2D", "UpBlock2D"],
+        )?;
+        if down.len() != count || up.len() != count {
+            let reason = format!(
+                "{count} block sizes for {} down and {} up blocks",
+                down.len(),
+                up.len()
+            );
+            return Err(DiffusionError::malformed(path, reason));
+        }
+        let layers = raw.layers_per_block.expand(path, "layers_per_block", count)?;
+        let depths = raw
+            .transformer_layers_per_block
+            .expand(path, "transformer_layers_per_block", count)?;
+        // A misnomer of diffusers: the value is the number of heads.
+        let heads = raw.attention_head_dim.expand(path, "attention_head_dim", count)?;
+        let cross = raw
+            .cross_attention_dim
+            .expand(path, "cross_attention_dim", count)?;
+        let cross_attention_dim = cross[0];
+        if cross.iter().any(|&dim| dim != cross_attention_dim) {
+            return Err(unsupported(
+                path,
+                "cross_attention_dim",
+                format!("{cross:?}"),
+                "one size for all blocks",
+            ));
+        }
+        let mut blocks = Vec::with_capacity(count);
+        for i in 0..count {
+            let block = BlockConfig {
+                channels: raw.block_out_channels[i],
+                attention: down[i],
+                heads: heads[i],
+                layers: layers[i],
+                transformer_layers: depths[i],
+            };
+            require_positive(
+                path,
+                &[
+                    ("layers_per_block", block.layers),
+                    ("block_out_channels", block.channels),
+                ],
+            )?;
+            require_multiple(
+                path,
+                "`block_out_channels`",
+                block.channels,
+                "`norm_num_groups`",
+                raw.norm_num_groups,
+            )?;
+            let attends =
+                down[i] || up[count - 1 - i] || (i == count - 1 && mid_block == MidBlock::CrossAttention);
+            if attends {
+                require_multiple(
+                    path,
+                    "`block_out_channels`",
+                    block.channels,
+                    "`attention_head_dim`",
+                    block.heads,
+                )?;
+            }
+            blocks.push(block);
+        }
+        let added = match raw.addition_embed_type.as_deref() {
+            None => None,
+            Some("text_time") => {
+                match (
+                    raw.addition_time_embed_dim,
+                    raw.projection_class_embeddings_input_dim,
+                ) {
+                    (Some(time_embed_dim), Some(input_dim)) if time_embed_dim > 0 => {
+                        Some(AddedConditioning {
+                            time_embed_dim,
+                            input_dim,
+                        })
+                    }
+                    _ => {
+                        let needs = "`addition_time_embed_dim` and `projection_class_embeddings_input_dim`";
+                        return Err(DiffusionError::malformed(
+                            path,
+                            format!("text_time needs {needs}"),
+                        ));
+                    }
+                }
+            }
+            Some(other) => {
+                return Err(unsupported(
+                    path,
+                    "addition_embed_type",
+                    other,
+                    "supported: null, text_time",
+                ));
+            }
+        };
+        let activation = Activation::from_name(&raw.act_fn)
+            .ok_or_else(|| unsupported(path, "act_fn", &raw.act_fn, "supported: silu, swish, gelu, relu"))?;
+        let time_scale_shift = match raw.resnet_time_scale_shift.as_str() {
+            "default" => false,
+            "scale_shift" => true,
+            other => {
+                let supported = "supported: default, scale_shift";
+                return Err(unsupported(path, "resnet_time_scale_shift", other, supported));
+            }
+        };
+        let sample_size = match raw.sample_size {
+            Some(SampleSize::Square(side)) => (side, side),
+            Some(SampleSize::Sides([height, width])) => (height, width),
+            None => (64, 64),
+        };
+        Ok(Self {
+            sample_size,
+            in_channels: raw.in_channels,
+            out_channels: raw.out_channels,
+            center_input_sample: raw.center_input_sample,
+            flip_sin_to_cos: raw.flip_sin_to_cos,
+            freq_shift: raw.freq_shift,
+            time_embedding_dim: raw.time_embedding_dim.unwrap_or(4 * raw.block_out_channels[0]),
+            blocks,
+            up_attention: up,
+            mid_block,
+            mid_block_scale_factor: raw.mid_block_scale_factor,
+            downsample_padding: raw.downsample_padding,
+            activation,
+            norm_num_groups: raw.norm_num_groups,
+            norm_eps: raw.norm_eps,
+            cross_attention_dim,
+            use_linear_projection: raw.use_linear_projection,
+            conv_in_kernel: raw.conv_in_kernel,
+            conv_out_kernel: raw.conv_out_kernel,
+            added,
+            time_scale_shift,
+        })
+    }
+}
+
+/// Which blocks attend; `names` are the block with and the one without attention.
+fn attends(path: &Path, key: &str, types: &[String], names: [&str; 2]) -> Result<Vec<bool>> {
+    types
+        .iter()
+        .map(|name| match name.as_str() {
+            name if name == names[0] => Ok(true),
+            name if name == names[1] => Ok(false),
+            other => Err(unsupported(
+                path,
+                key,
+                other,
+                &format!("supported: {}, {}", names[0], names[1]),
+            )),
+        })
+        .collect()
+}

@@ -1,0 +1,212 @@
+//! `vae/config.json`: an AutoencoderKL.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{note_unknown, read_object, require, require_multiple, require_positive, typed, unsupported};
+use crate::error::Result;
+use crate::ops::Activation;
+
+/// Sizes and scales of the autoencoder.
+#[derive(Debug, Clone)]
+pub(crate) struct VaeConfig {
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub block_out_channels: Vec<usize>,
+    pub layers_per_block: usize,
+    pub latent_channels: usize,
+    pub norm_num_groups: usize,
+    pub activation: Activation,
+    /// The UNet's latents are `(z − shift) · scaling` of the autoencoder's z.
+    pub scaling_factor: f64,
+    pub shift_factor: f64,
+    /// Whether the decoder overflows in f16 and has to run in f32.
+    pub force_upcast: bool,
+    pub use_quant_conv: bool,
+    pub use_post_quant_conv: bool,
+    pub mid_block_add_attention: bool,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default = "three")]
+    in_channels: usize,
+    #[serde(default = "three")]
+    out_channels: usize,
+    #[serde(default = "down_block_types")]
+    down_block_types: Vec<String>,
+    #[serde(default = "up_block_types")]
+    up_block_types: Vec<String>,
+    #[serde(default = "block_out_channels")]
+    block_out_channels: Vec<usize>,
+    #[serde(default = "one")]
+    layers_per_block: usize,
+    #[serde(default = "act_fn")]
+    act_fn: String,
+    #[serde(default = "four")]
+    latent_channels: usize,
+    #[serde(default = "groups")]
+    norm_num_groups: usize,
+    #[serde(default = "scaling_factor")]
+    scaling_factor: f64,
+    #[serde(default)]
+    shift_factor: f64,
+    #[serde(default = "yes")]
+    force_upcast: bool,
+    #[serde(default = "yes")]
+    use_quant_conv: bool,
+    #[serde(default = "yes")]
+    use_post_quant_conv: bool,
+    #[serde(default = "yes")]
+    mid_block_add_attention: bool,
+}
+
+fn one() -> usize {
+    1
+}
+fn three() -> usize {
+    3
+}
+fn four() -> usize {
+    4
+}
+fn groups() -> usize {
+    32
+}
+fn yes() -> bool {
+    true
+}
+fn act_fn() -> String {
+    "silu".into()
+}
+fn scaling_factor() -> f64 {
+    0.18215
+}
+fn down_block_types() -> Vec<String> {
+    vec!["DownEncoderBlock2D".into()]
+}
+fn up_block_types() -> Vec<String> {
+    vec!["UpDecoderBlock2D".into()]
+}
+fn block_out_channels() -> Vec<usize> {
+    vec![64]
+}
+
+const KNOWN: &[&str] = &[
+    "in_channels",
+    "out_channels",
+    "down_block_types",
+    "up_block_types",
+    "block_out_channels",
+    "layers_per_block",
+    "act_fn",
+    "latent_channels",
+    "norm_num_groups",
+    "sample_size",
+    "scaling_factor",
+    "shift_factor",
+    "latents_mean",
+    "latents_std",
+    "force_upcast",
+    "use_quant_conv",
+    "use_post_quant_conv",
+    "mid_block_add_attention",
+];
+
+impl VaeConfig {
+    /// Reads the autoencoder's `config.json`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let object = read_object(path)?;
+        note_unknown(path, &object, KNOWN);
+        require(
+            path,
+            &object,
+            &[
+                ("latents_mean", &[]),
+                ("latents_std", &[]),
+                ("_class_name", &[json!("AutoencoderKL")]),
+            ],
+        )?;
+        let raw: Raw = typed(path, object)?;
+        for (key, types, only) in [
+            ("down_block_types", &raw.down_block_types, "DownEncoderBlock2D"),
+            ("up_block_types", &raw.up_block_types, "UpDecoderBlock2D"),
+        ] {
+            if let Some(other) = types.iter().find(|name| *name != only) {
+                return Err(unsupported(path, key, other, &format!("supported: {only}")));
+            }
+            if types.len() != raw.block_out_channels.len() {
+                let reason = format!(
+                    "{} block sizes for {} blocks",
+                    raw.block_out_channels.len(),
+                    types.len()
+                );
+                return Err(crate::error::DiffusionError::malformed(
+                    path,
+                    format!("`{key}`: {reason}"),
+                ));
+            }
+        }
+        let activation = match Activation::from_name(&raw.act_fn) {
+            Some(activation) => activation,
+            None => {
+                return Err(unsupported(
+                    path,
+                    "act_fn",
+                    &raw.act_fn,
+                    "supported: silu, gelu, relu",
+                ));
+            }
+        };
+        require_positive(
+            path,
+            &[
+                ("in_channels", raw.in_channels),
+                ("out_channels", raw.out_channels),
+                ("block_out_channels", raw.block_out_channels.len()),
+                ("layers_per_block", raw.layers_per_block),
+                ("latent_channels", raw.latent_channels),
+            ],
+        )?;
+        for &channels in &raw.block_out_channels {
+            require_positive(path, &[("block_out_channels", channels)])?;
+            require_multiple(
+                path,
+                "`block_out_channels`",
+                channels,
+                "`norm_num_groups`",
+                raw.norm_num_groups,
+            )?;
+        }
+        if !(raw.scaling_factor.is_finite() && raw.scaling_factor != 0.0) {
+            return Err(unsupported(
+                path,
+                "scaling_factor",
+                raw.scaling_factor,
+                "a number other than 0",
+            ));
+        }
+        Ok(Self {
+            in_channels: raw.in_channels,
+            out_channels: raw.out_channels,
+            block_out_channels: raw.block_out_channels,
+            layers_per_block: raw.layers_per_block,
+            latent_channels: raw.latent_channels,
+            norm_num_groups: raw.norm_num_groups,
+            activation,
+            scaling_factor: raw.scaling_factor,
+            shift_factor: raw.shift_factor,
+            force_upcast: raw.force_upcast,
+            use_quant_conv: raw.use_quant_conv,
+            use_post_quant_conv: raw.use_post_quant_conv,
+            mid_block_add_attention: raw.mid_block_add_attention,
+        })
+    }
+
+    /// How many pixels one latent value covers along each axis.
+    pub fn scale(&self) -> usize {
+        1 << (self.block_out_channels.len() - 1)
+    }
+}

@@ -1,0 +1,47 @@
+//! A checkpoint folder without a manifest: what its own files say.
+
+use std::path::Path;
+
+use crate::config::{ModelIndex, SchedulerConfig, UNetConfig, VaeConfig};
+use crate::error::Result;
+use crate::manifest::{Defaults, ModelManifest};
+use crate::params::{Conditioning, VpNorm};
+use crate::schedulers::SchedulerKind;
+
+impl ModelManifest {
+    /// Makes a manifest for a folder in the diffusers layout from its configuration files, without reading weights.
+    ///
+    /// Size and sampler are the checkpoint's own; the rest is as in [`GenerationParams::for_model`].
+    ///
+    /// # Errors
+    /// If a configuration file is missing, damaged, or asks for what is not implemented.
+    ///
+    /// [`GenerationParams::for_model`]: crate::GenerationParams::for_model
+    pub fn of_folder(folder: &Path) -> Result<Self> {
+        let index = ModelIndex::read(folder)?;
+        let unet = UNetConfig::read(&folder.join("unet/config.json"))?;
+        let scale = VaeConfig::read(&folder.join("vae/config.json"))?.scale();
+        let scheduler = SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
+        let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        Ok(Self {
+            name: full.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
+            description: String::new(),
+            path: Some(folder.to_owned()),
+            hub: None,
+            licence: "unknown".to_owned(),
+            dtype: None,
+            vp_norm: VpNorm::default(),
+            defaults: Defaults {
+                steps: 30,
+                scheduler: SchedulerKind::of_class(&scheduler.class, scheduler.use_karras_sigmas),
+                guidance: 7.5,
+                guidance_rescale: 0.0,
+                width: unet.sample_size.1 * scale,
+                height: unet.sample_size.0 * scale,
+                conditioning: Conditioning::default(),
+                beta: 0.5,
+            },
+            preview: None,
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! A checkpoint as data: `config/models/NAME.toml`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{DeviceChoice, Precision};
+use crate::error::{DiffusionError, Result};
+use crate::params::{Conditioning, GenerationParams, VpNorm};
+use crate::pipeline::LoadOptions;
+use crate::preview::LatentRgb;
+use crate::schedulers::SchedulerKind;
+
+/// Where a checkpoint is, under which terms, and how it makes its best pictures. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelManifest {
+    /// The name people choose it by.
+    pub name: String,
+    /// One line about it.
+    #[serde(default)]
+    pub description: String,
+    /// Its folder, in the diffusers layout. A relative path is relative to the manifest's own folder (after loading: to
+    /// the working directory, as usual).
+    pub path: Option<PathBuf>,
+    /// Its repository on the model hub, `owner/name`: where an operator gets it from.
+    pub hub: Option<String>,
+    /// Its licence, as SPDX or by name.
+    pub licence: String,
+    /// Precision to compute in; the device's best if absent.
+    pub dtype: Option<Precision>,
+    /// What mixed embeddings are rescaled to.
+    #[serde(default)]
+    pub vp_norm: VpNorm,
+    /// What a picture is made with unless the request says otherwise.
+    pub defaults: Defaults,
+    /// The latent → RGB map for previews; fitted to the decoder if absent.
+    pub preview: Option<LatentRgb>,
+}
+
+/// Default parameters of a picture; units and ranges as in [`GenerationParams`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// Denoising steps.
+    pub steps: usize,
+    /// Sampler.
+    pub scheduler: SchedulerKind,
+    /// Guidance scale.
+    pub guidance: f64,
+    /// Share by which guided contrast is brought back.
+    #[serde(default)]
+    pub guidance_rescale: f64,
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// How preferences enter.
+    #[serde(default)]
+    pub conditioning: Conditioning,
+    /// Degree of personalisation.
+    pub beta: f64,
+}
+
+impl ModelManifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not TOML, or has an unknown key or an impossible value.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| DiffusionError::io(path, error))?;
+        let mut manifest: Self =
+            toml::from_str(&text).map_err(|error| DiffusionError::malformed(path, error.message()))?;
+        if let (Some(model), Some(folder)) = (&mut manifest.path, path.parent())
+            && model.is_relative()
+        {
+            *model = folder.join(&*model);
+        }
+        Ok(manifest)
+    }
+
+    /// The checkpoint's folder.
+    ///
+    /// # Errors
+    /// If the manifest names none; the message says where to get the checkpoint.
+    pub fn folder(&self) -> Result<&Path> {
+        self.path.as_deref().ok_or_else(|| {
+            let source = self
+                .hub
+                .as_deref()
+                .map_or(String::new(), |hub| format!(" (get it from {hub})"));
+            let problem = format!(
+                "of `{}` is not set: put the checkpoint's folder there{source}",
+                self.name
+            );
+            DiffusionError::invalid("path", problem)
+        })
+    }
+
+    /// How to load it, on the device that is best here.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            name: Some(self.name.clone()),
+            device: DeviceChoice::Auto,
+            dtype: self.dtype,
+            vp_norm: self.vp_norm,
+            preview: self.preview.clone(),
+        }
+    }
+
+    /// The parameters of a plain picture of `prompt`: no preferences, seed 0.
+    pub fn defaults(&self, prompt: impl Into<String>) -> GenerationParams {
+        let defaults = &self.defaults;
+        GenerationParams {
+            prompt: prompt.into(),
+            negative: String::new(),
+            vp_plus: String::new(),
+            vp_minus: String::new(),
+            beta: defaults.beta,
+            conditioning: defaults.conditioning,
+            seed: 0,
+            variations: Vec::new(),
+            steps: defaults.steps,
+            guidance: defaults.guidance,
+            guidance_rescale: defaults.guidance_rescale,
+            scheduler: defaults.scheduler,
+            width: defaults.width,
+            height: defaults.height,
+            init_latents: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"
+name = "small"
+path = "weights"
+licence = "Apache-2.0"
+vp_norm = "keep"
+[defaults]
+steps = 20
+scheduler = "dpmpp_2m_karras"
+guidance = 2.5
+width = 128
+height = 128
+beta = 0.6
+"#;
+
+    fn load(text: &str) -> Result<ModelManifest> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, text).unwrap();
+        let mut manifest = ModelManifest::load(&path)?;
+        let model = manifest.path.take().unwrap();
+        manifest.path = Some(model.strip_prefix(folder.path()).unwrap().to_owned());
+        Ok(manifest)
+    }
+
+    #[test]
+    fn a_manifest_is_read_and_paths_are_relative_to_it() {
+        let manifest = load(MANIFEST).unwrap();
+        assert_eq!(manifest.path.as_deref(), Some(Path::new("weights")));
+        let params = manifest.defaults("a cat");
+        assert_eq!(
+            (params.steps, params.scheduler),
+            (20, SchedulerKind::Dpmpp2mKarras)
+        );
+        assert_eq!(manifest.load_options().vp_norm, VpNorm::Keep);
+    }
+
+    #[test]
+    fn unknown_keys_and_values_are_named() {
+        let error = load(&MANIFEST.replace("guidance = ", "guidence = "))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("guidence"), "{error}");
+        let error = load(&MANIFEST.replace("dpmpp_2m_karras", "plms"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("plms") && error.contains("euler_a"), "{error}");
+    }
+
+    #[test]
+    fn the_manifests_in_the_repository_are_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/models");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let manifest = ModelManifest::load(&path).unwrap();
+            assert_eq!(
+                Some(manifest.name.as_str()),
+                path.file_stem().and_then(|stem| stem.to_str())
+            );
+            count += 1;
+        }
+        assert!(count >= 2);
+    }
+}

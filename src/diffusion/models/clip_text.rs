@@ -1,0 +1,160 @@
+//! CLIP's text encoder (Radford et al. 2021), as transformers' CLIPTextModel and CLIPTextModelWithProjection.
+
+use candle_core::{D, DType, IndexOp, Tensor};
+
+use crate::config::TextEncoderConfig;
+use crate::error::Result;
+use crate::ops::{Activation, LayerNorm, Linear, attention};
+use crate::weights::Weights;
+
+/// What an encoder makes of one text.
+#[derive(Debug, Clone)]
+pub(crate) struct TextStates {
+    /// Hidden states after the last layer and the final norm, (1, positions, features). SD 1.x conditions on these.
+    pub last: Tensor,
+    /// Hidden states after the last but one layer, without norm, (1, positions, features). SDXL conditions on these.
+    pub penultimate: Tensor,
+    /// The final state at the end token, projected, (1, features), if the model has a projection.
+    pub pooled: Option<Tensor>,
+}
+
+/// The encoder.
+pub(crate) struct ClipTextModel {
+    token_embedding: Tensor,
+    position_embedding: Tensor,
+    layers: Vec<Layer>,
+    final_layer_norm: LayerNorm,
+    text_projection: Option<Linear>,
+    eos_token_id: u32,
+}
+
+struct Layer {
+    layer_norm1: LayerNorm,
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    heads: usize,
+    layer_norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    activation: Activation,
+}
+
+impl ClipTextModel {
+    /// Builds the encoder. Tensor names may have the `text_model.` prefix of published checkpoints or not.
+    pub fn new(config: &TextEncoderConfig, weights: &Weights) -> Result<Self> {
+        let size = config.hidden_size;
+        let prefixed = weights.contains("text_model.final_layer_norm.weight");
+        let text = if prefixed {
+            weights.pp("text_model")
+        } else {
+            weights.clone()
+        };
+        let embeddings = text.pp("embeddings");
+        let layers = (0..config.layers)
+            .map(|i| Layer::new(config, &text.pp(format!("encoder.layers.{i}"))))
+            .collect::<Result<_>>()?;
+        let text_projection = match config.projection {
+            Some(projection) => Some(Linear::without_bias(
+                size,
+                projection,
+                &weights.pp("text_projection"),
+            )?),
+            None => None,
+        };
+        Ok(Self {
+            token_embedding: embeddings.get((config.vocab_size, size), "token_embedding.weight")?,
+            position_embedding: embeddings.get((config.positions, size), "position_embedding.weight")?,
+            layers,
+            final_layer_norm: LayerNorm::new(size, config.layer_norm_eps, &text.pp("final_layer_norm"))?,
+            text_projection,
+            eos_token_id: config.eos_token_id,
+        })
+    }
+
+    /// Encodes one text's tokens; at most as many as there are positions.
+    pub fn forward(&self, tokens: &[u32]) -> Result<TextStates> {
+        let ids = Tensor::new(tokens, self.token_embedding.device())?;
+        let embedded = self.token_embedding.index_select(&ids, 0)?;
+        let positions = self.position_embedding.narrow(0, 0, tokens.len())?;
+        let mut states = (embedded + positions)?.unsqueeze(0)?;
+        let mut penultimate = states.clone();
+        for layer in &self.layers {
+            penultimate = states.clone();
+            states = layer.forward(&states)?;
+        }
+        let last = self.final_layer_norm.forward(&states)?;
+        let pooled = match &self.text_projection {
+            Some(projection) => Some(projection.forward(&last.i((.., self.end_of(tokens), ..))?)?),
+            None => None,
+        };
+        Ok(TextStates {
+            last,
+            penultimate,
+            pooled,
+        })
+    }
+
+    /// The position whose state stands for the whole text.
+    fn end_of(&self, tokens: &[u32]) -> usize {
+        // Configurations written before a fix in transformers say 2 and mean the highest token, CLIP's end token.
+        let wanted = if self.eos_token_id == 2 {
+            tokens.iter().copied().max().unwrap_or_default()
+        } else {
+            self.eos_token_id
+        };
+        tokens.iter().position(|&token| token == wanted).unwrap_or(0)
+    }
+}
+
+impl Layer {
+    fn new(config: &TextEncoderConfig, weights: &Weights) -> Result<Self> {
+        let (size, eps) = (config.hidden_size, config.layer_norm_eps);
+        let attention = |name: &str| Linear::new(size, size, &weights.pp("self_attn").pp(name));
+        Ok(Self {
+            layer_norm1: LayerNorm::new(size, eps, &weights.pp("layer_norm1"))?,
+            q_proj: attention("q_proj")?,
+            k_proj: attention("k_proj")?,
+            v_proj: attention("v_proj")?,
+            out_proj: attention("out_proj")?,
+            heads: config.heads,
+            layer_norm2: LayerNorm::new(size, eps, &weights.pp("layer_norm2"))?,
+            fc1: Linear::new(size, config.intermediate_size, &weights.pp("mlp.fc1"))?,
+            fc2: Linear::new(config.intermediate_size, size, &weights.pp("mlp.fc2"))?,
+            activation: config.activation,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let normed = self.layer_norm1.forward(x)?;
+        let scale = ((normed.dim(D::Minus1)? / self.heads) as f64).powf(-0.5);
+        let (q, k, v) = (
+            self.q_proj.forward(&normed)?,
+            self.k_proj.forward(&normed)?,
+            self.v_proj.forward(&normed)?,
+        );
+        let x = (x + self
+            .out_proj
+            .forward(&attention(&q, &k, &v, self.heads, scale, true)?)?)?;
+        let hidden = self
+            .activation
+            .forward(&self.fc1.forward(&self.layer_norm2.forward(&x)?)?)?;
+        &x + self.fc2.forward(&hidden)?
+    }
+}
+
+impl TextStates {
+    /// The same in f32, which mixing of embeddings is done in.
+    pub fn to_f32(&self) -> Result<Self> {
+        Ok(Self {
+            last: self.last.to_dtype(DType::F32)?,
+            penultimate: self.penultimate.to_dtype(DType::F32)?,
+            pooled: self
+                .pooled
+                .as_ref()
+                .map(|pooled| pooled.to_dtype(DType::F32))
+                .transpose()?,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The three networks of a checkpoint, built from its configuration: text encoder, UNet, autoencoder.
+//!
+//! They are our own rather than candle-transformers' because that crate fixes what published checkpoints leave open (its
+//! CLIP sizes are private constants, its GEGLU approximates, it has no pooled or added conditioning) and because its
+//! layers cannot be given the kernels of [`crate::ops`]. Names of layers follow diffusers and transformers, so that a
+//! reader can put the two side by side, and so do the names of tensors.
+
+mod clip_text;
+mod resnet;
+mod sampling;
+mod unet;
+mod vae;
+
+pub(crate) use clip_text::{ClipTextModel, TextStates};
+pub(crate) use unet::{AddedInputs, UNet2DConditionModel};
+pub(crate) use vae::AutoencoderKl;

@@ -1,0 +1,156 @@
+//! The part of a UNet block that attends: to other places of the picture, and to the text.
+
+use candle_core::{Result, Tensor};
+
+use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, attention, geglu};
+use crate::weights::Weights;
+
+/// Sizes of a transformer stack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TransformerConfig {
+    pub channels: usize,
+    pub heads: usize,
+    pub layers: usize,
+    pub cross_attention_dim: usize,
+    pub groups: usize,
+    /// Whether the projections around the stack are stored as matrices instead of 1×1 convolutions.
+    pub use_linear_projection: bool,
+}
+
+/// Projects pixels to tokens, runs transformer layers over them, projects back, adds the input.
+pub(super) struct Transformer2DModel {
+    norm: GroupNorm,
+    proj_in: Projection,
+    layers: Vec<BasicTransformerBlock>,
+    proj_out: Projection,
+}
+
+enum Projection {
+    Linear(Linear),
+    Conv(Conv2d),
+}
+
+impl Projection {
+    fn new(config: &TransformerConfig, weights: &Weights) -> crate::error::Result<Self> {
+        let size = config.channels;
+        Ok(match config.use_linear_projection {
+            true => Self::Linear(Linear::new(size, size, weights)?),
+            false => Self::Conv(Conv2d::new(size, size, 1, 1, 0, weights)?),
+        })
+    }
+}
+
+impl Transformer2DModel {
+    pub fn new(config: &TransformerConfig, weights: &Weights) -> crate::error::Result<Self> {
+        let layers = (0..config.layers)
+            .map(|i| BasicTransformerBlock::new(config, &weights.pp(format!("transformer_blocks.{i}"))))
+            .collect::<crate::error::Result<_>>()?;
+        Ok(Self {
+            norm: GroupNorm::new(config.groups, config.channels, 1e-6, &weights.pp("norm"))?,
+            proj_in: Projection::new(config, &weights.pp("proj_in"))?,
+            layers,
+            proj_out: Projection::new(config, &weights.pp("proj_out"))?,
+        })
+    }
+
+    /// `x` is (pictures, channels, height, width), `text` (pictures, tokens, features).
+    pub fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let (pictures, channels, height, width) = x.dims4()?;
+        let to_tokens = |x: &Tensor| {
+            x.reshape((pictures, channels, height * width))?
+                .transpose(1, 2)?
+                .contiguous()
+        };
+        let to_pixels = |x: &Tensor| {
+            x.transpose(1, 2)?
+                .contiguous()?
+                .reshape((pictures, channels, height, width))
+        };
+        let normed = self.norm.forward(x)?;
+        let mut tokens = match &self.proj_in {
+            Projection::Linear(layer) => layer.forward(&to_tokens(&normed)?)?,
+            Projection::Conv(layer) => to_tokens(&layer.forward(&normed)?)?,
+        };
+        for layer in &self.layers {
+            tokens = layer.forward(&tokens, text)?;
+        }
+        let pixels = match &self.proj_out {
+            Projection::Linear(layer) => to_pixels(&layer.forward(&tokens)?)?,
+            Projection::Conv(layer) => layer.forward(&to_pixels(&tokens)?)?,
+        };
+        pixels + x
+    }
+}
+
+/// Self-attention, attention to the text, and a gated feed-forward layer, each around a shortcut.
+struct BasicTransformerBlock {
+    norm1: LayerNorm,
+    attn1: Attention,
+    norm2: LayerNorm,
+    attn2: Attention,
+    norm3: LayerNorm,
+    ff_in: Linear,
+    ff_out: Linear,
+}
+
+impl BasicTransformerBlock {
+    fn new(config: &TransformerConfig, weights: &Weights) -> crate::error::Result<Self> {
+        let size = config.channels;
+        let norm = |name: &str| LayerNorm::new(size, 1e-5, &weights.pp(name));
+        Ok(Self {
+            norm1: norm("norm1")?,
+            attn1: Attention::new(size, size, config.heads, &weights.pp("attn1"))?,
+            norm2: norm("norm2")?,
+            attn2: Attention::new(
+                size,
+                config.cross_attention_dim,
+                config.heads,
+                &weights.pp("attn2"),
+            )?,
+            norm3: norm("norm3")?,
+            ff_in: Linear::new(size, 8 * size, &weights.pp("ff.net.0.proj"))?,
+            ff_out: Linear::new(4 * size, size, &weights.pp("ff.net.2"))?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let normed = self.norm1.forward(x)?;
+        let x = (x + self.attn1.forward(&normed, &normed)?)?;
+        let x = (&x + self.attn2.forward(&self.norm2.forward(&x)?, text)?)?;
+        let hidden = geglu(&self.ff_in.forward(&self.norm3.forward(&x)?)?)?;
+        &x + self.ff_out.forward(&hidden)?
+    }
+}
+
+/// Multi-head attention of `x` over `context`.
+struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    heads: usize,
+    scale: f64,
+}
+
+impl Attention {
+    fn new(size: usize, context: usize, heads: usize, weights: &Weights) -> crate::error::Result<Self> {
+        Ok(Self {
+            to_q: Linear::without_bias(size, size, &weights.pp("to_q"))?,
+            to_k: Linear::without_bias(context, size, &weights.pp("to_k"))?,
+            to_v: Linear::without_bias(context, size, &weights.pp("to_v"))?,
+            to_out: Linear::new(size, size, &weights.pp("to_out.0"))?,
+            heads,
+            scale: ((size / heads) as f64).powf(-0.5),
+        })
+    }
+
+    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let (q, k, v) = (
+            self.to_q.forward(x)?,
+            self.to_k.forward(context)?,
+            self.to_v.forward(context)?,
+        );
+        self.to_out
+            .forward(&attention(&q, &k, &v, self.heads, self.scale, false)?)
+    }
+}

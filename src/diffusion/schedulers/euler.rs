@@ -1,0 +1,112 @@
+//! Euler's method on the probability-flow equation in noise level σ (Karras et al. 2022, algorithm 2 without churn).
+
+use candle_core::{Result, Tensor};
+
+use super::noise_schedule::{interpolate, karras, linspace, sigmas, time_of_sigma, timesteps};
+use super::{Scheduler, Step, combine};
+use crate::config::{PredictionType, SchedulerConfig, TimestepSpacing};
+
+/// The noise levels of one picture, shared by the plain and the ancestral method.
+pub(super) struct EulerTables {
+    pub timesteps: Vec<f64>,
+    /// One more than there are steps: the level after the last.
+    pub sigmas: Vec<f64>,
+    pub init_noise_sigma: f64,
+    pub prediction: PredictionType,
+}
+
+impl EulerTables {
+    pub fn new(config: &SchedulerConfig, steps: usize, class: &str, use_karras: bool) -> Self {
+        let table = sigmas(config);
+        let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Linspace);
+        let offset = config.steps_offset(class);
+        let mut timesteps = timesteps(spacing, config.num_train_timesteps, steps, offset, false);
+        let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
+        if config.log_linear() {
+            let (first, last) = (table[0].ln(), table[table.len() - 1].ln());
+            sigmas = linspace(last, first, steps + 1)
+                .into_iter()
+                .take(steps)
+                .map(f64::exp)
+                .collect();
+        }
+        if use_karras {
+            let min = config.sigma_min.unwrap_or(sigmas[steps - 1]);
+            let max = config.sigma_max.unwrap_or(sigmas[0]);
+            let logs: Vec<_> = table.iter().map(|sigma| sigma.ln()).collect();
+            sigmas = karras(min, max, steps);
+            timesteps = sigmas.iter().map(|&sigma| time_of_sigma(&logs, sigma)).collect();
+        }
+        sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });
+        let max = sigmas.iter().copied().fold(0.0, f64::max);
+        let init_noise_sigma = match spacing {
+            TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
+            TimestepSpacing::Linspace | TimestepSpacing::Trailing => max,
+        };
+        Self {
+            timesteps,
+            sigmas,
+            init_noise_sigma,
+            prediction: config.prediction_type,
+        }
+    }
+
+    /// Scales latents of noise level σ to unit variance.
+    pub fn scale_input(&self, x: &Tensor, step: usize) -> Result<Tensor> {
+        let sigma = self.sigmas[step];
+        x * (1.0 / (sigma * sigma + 1.0).sqrt())
+    }
+
+    /// The clean latents that the denoiser's output implies.
+    pub fn clean(&self, step: usize, output: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let sigma = self.sigmas[step];
+        let square = sigma * sigma + 1.0;
+        match self.prediction {
+            PredictionType::Epsilon => combine(1.0, x, -sigma, output),
+            PredictionType::VPrediction => combine(-sigma / square.sqrt(), output, 1.0 / square, x),
+            PredictionType::Sample => Ok(output.clone()),
+        }
+    }
+
+    /// Moves the latents along the line to `clean`, from the step's noise level to level `to`.
+    pub fn advance(&self, step: usize, clean: &Tensor, x: &Tensor, to: f64) -> Result<Tensor> {
+        let sigma = self.sigmas[step];
+        let derivative = ((x - clean)? * (1.0 / sigma))?;
+        combine(1.0, x, to - sigma, &derivative)
+    }
+}
+
+/// The sampler for one picture.
+pub(super) struct EulerScheduler {
+    tables: EulerTables,
+}
+
+impl EulerScheduler {
+    pub fn new(config: &SchedulerConfig, steps: usize, karras: bool) -> Self {
+        Self {
+            tables: EulerTables::new(config, steps, "EulerDiscreteScheduler", karras),
+        }
+    }
+}
+
+impl Scheduler for EulerScheduler {
+    fn timesteps(&self) -> &[f64] {
+        &self.tables.timesteps
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.tables.init_noise_sigma
+    }
+
+    fn scale_input(&self, latents: &Tensor, step: usize) -> Result<Tensor> {
+        self.tables.scale_input(latents, step)
+    }
+
+    fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {
+        let clean = self.tables.clean(step, output, x)?;
+        let next = self
+            .tables
+            .advance(step, &clean, x, self.tables.sigmas[step + 1])?;
+        Ok(Step { next, clean })
+    }
+}

@@ -1,0 +1,145 @@
+//! Tables shared by the samplers: noise levels over training time, and which of them a shorter schedule visits.
+
+use crate::config::{BetaSchedule, SchedulerConfig, TimestepSpacing};
+
+/// ᾱ at the last timestep when the schedule ends in pure noise: small instead of 0, so that the noise level is finite.
+const ALMOST_ZERO: f64 = 1.0 / (1u64 << 24) as f64;
+/// Karras' ρ (Karras et al. 2022, section 3): how much the steps crowd at low noise.
+const RHO: f64 = 7.0;
+
+/// ᾱ, the share of signal left, at each training timestep. May be 0 at the last one (zero terminal SNR).
+pub(super) fn alphas_cumprod(config: &SchedulerConfig) -> Vec<f64> {
+    let count = config.num_train_timesteps;
+    let betas = match (&config.trained_betas, config.beta_schedule) {
+        (Some(betas), _) => betas.clone(),
+        (None, BetaSchedule::Linear) => linspace(config.beta_start, config.beta_end, count),
+        (None, BetaSchedule::ScaledLinear) => {
+            let roots = linspace(config.beta_start.sqrt(), config.beta_end.sqrt(), count);
+            roots.into_iter().map(|root| root * root).collect()
+        }
+        (None, BetaSchedule::SquaredCosine) => {
+            let bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+            let at = |i: usize| i as f64 / count as f64;
+            (0..count)
+                .map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(0.999))
+                .collect()
+        }
+    };
+    let mut product = 1.0;
+    let mut alphas: Vec<f64> = betas
+        .into_iter()
+        .map(|beta| {
+            product *= 1.0 - beta;
+            product
+        })
+        .collect();
+    if config.rescale_betas_zero_snr {
+        rescale_to_zero_snr(&mut alphas);
+    }
+    alphas
+}
+
+/// Shifts and scales √ᾱ so that it ends at 0 and starts where it did (Lin et al. 2023, algorithm 1).
+fn rescale_to_zero_snr(alphas: &mut [f64]) {
+    let (Some(first), Some(last)) = (alphas.first().map(|a| a.sqrt()), alphas.last().map(|a| a.sqrt()))
+    else {
+        return;
+    };
+    for alpha in alphas {
+        *alpha = ((alpha.sqrt() - last) * first / (first - last)).powi(2);
+    }
+}
+
+/// σ = √((1 − ᾱ) / ᾱ) at each training timestep; finite and rising.
+pub(super) fn sigmas(config: &SchedulerConfig) -> Vec<f64> {
+    let mut alphas = alphas_cumprod(config);
+    if config.rescale_betas_zero_snr
+        && let Some(last) = alphas.last_mut()
+    {
+        *last = ALMOST_ZERO;
+    }
+    alphas
+        .into_iter()
+        .map(|alpha| ((1.0 - alpha) / alpha).sqrt())
+        .collect()
+}
+
+/// `count` timesteps on training timesteps 0 to `train − 1`, falling. `round` puts linspace on whole timesteps.
+pub(super) fn timesteps(
+    spacing: TimestepSpacing,
+    train: usize,
+    count: usize,
+    offset: usize,
+    round: bool,
+) -> Vec<f64> {
+    let last = (train - 1) as f64;
+    match spacing {
+        TimestepSpacing::Linspace => {
+            let times = linspace(0.0, last, count).into_iter().rev();
+            times
+                .map(|t| if round { t.round_ties_even() } else { t })
+                .collect()
+        }
+        TimestepSpacing::Leading => {
+            let ratio = train / count;
+            (0..count)
+                .rev()
+                .map(|i| ((i * ratio + offset) as f64).min(last))
+                .collect()
+        }
+        TimestepSpacing::Trailing => trailing(train, train, count),
+    }
+}
+
+/// Timesteps `ratio = train / count` apart, down from `top − 1`; exactly `count` of them, or fewer if `top` is too low.
+pub(super) fn trailing(top: usize, train: usize, count: usize) -> Vec<f64> {
+    let (top, ratio) = (top as f64, train as f64 / count as f64);
+    let times = (0..count).map(|i| (top - i as f64 * ratio).round_ties_even() - 1.0);
+    times.map(|t| t.max(0.0)).collect()
+}
+
+/// `count` values from `start` to `end`, both included (only `start` if `count` is 1).
+pub(super) fn linspace(start: f64, end: f64, count: usize) -> Vec<f64> {
+    let step = if count > 1 {
+        (end - start) / (count - 1) as f64
+    } else {
+        0.0
+    };
+    (0..count)
+        .map(|i| {
+            if i > 0 && i == count - 1 {
+                end
+            } else {
+                start + i as f64 * step
+            }
+        })
+        .collect()
+}
+
+/// The table's value at a possibly fractional index, by linear interpolation.
+pub(super) fn interpolate(table: &[f64], at: f64) -> f64 {
+    let low = (at.max(0.0).floor() as usize).min(table.len() - 1);
+    let high = (low + 1).min(table.len() - 1);
+    let share = (at - low as f64).clamp(0.0, 1.0);
+    table[low] + (table[high] - table[low]) * share
+}
+
+/// `count` noise levels from `max` to `min`, evenly spaced in their ρ-th root.
+pub(super) fn karras(min: f64, max: f64, count: usize) -> Vec<f64> {
+    let (min, max) = (min.powf(1.0 / RHO), max.powf(1.0 / RHO));
+    linspace(0.0, 1.0, count)
+        .into_iter()
+        .map(|ramp| (max + ramp * (min - max)).powf(RHO))
+        .collect()
+}
+
+/// The (fractional) training timestep whose noise level is `sigma`, interpolating in the logarithm.
+pub(super) fn time_of_sigma(log_sigmas: &[f64], sigma: f64) -> f64 {
+    let log_sigma = sigma.max(1e-10).ln();
+    let low = log_sigmas
+        .partition_point(|&l| l <= log_sigma)
+        .saturating_sub(1)
+        .min(log_sigmas.len() - 2);
+    let share = (log_sigmas[low] - log_sigma) / (log_sigmas[low] - log_sigmas[low + 1]);
+    low as f64 + share.clamp(0.0, 1.0)
+}

@@ -1,0 +1,102 @@
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+
+use super::*;
+
+const SCHEDULES: [&str; 5] = [
+    r#"{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}"#,
+    r#"{"beta_schedule": "linear"}"#,
+    r#"{"beta_schedule": "squaredcos_cap_v2"}"#,
+    r#"{"beta_schedule": "scaled_linear", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    r#"{"num_train_timesteps": 200, "prediction_type": "sample", "steps_offset": 1}"#,
+];
+
+fn config(schedule: usize, spacing: &str) -> SchedulerConfig {
+    let mut object: serde_json::Value = serde_json::from_str(SCHEDULES[schedule]).unwrap();
+    object["timestep_spacing"] = spacing.into();
+    SchedulerConfig::from_json(&object.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Every sampler gives exactly the steps asked for, at falling times within training, and stays finite.
+    #[test]
+    fn schedules_are_exact_falling_and_finite(
+        steps in 1usize..=150,
+        kind in proptest::sample::select(&SchedulerKind::ALL[..]),
+        schedule in 0..SCHEDULES.len(),
+        spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
+    ) {
+        let config = config(schedule, spacing);
+        let mut scheduler = kind.build(&config, steps);
+        let times = scheduler.timesteps().to_vec();
+        prop_assert_eq!(times.len(), steps);
+        prop_assert!(times.windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", times);
+        prop_assert!(times.iter().all(|&t| t >= 0.0 && t < config.num_train_timesteps as f64));
+        let sigma = scheduler.init_noise_sigma();
+        prop_assert!(sigma.is_finite() && sigma > 0.0);
+
+        let mut latents = (Tensor::new(&[0.5f32, -1.5, 2.0], &Device::Cpu).unwrap() * sigma).unwrap();
+        let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
+        for step in 0..steps {
+            let input = scheduler.scale_input(&latents, step).unwrap();
+            let output = (input * 0.1).unwrap();
+            let noise = scheduler.needs_noise(step).then_some(&noise);
+            latents = scheduler.step(step, &output, &latents, noise).unwrap().next;
+            let values = latents.to_vec1::<f32>().unwrap();
+            prop_assert!(values.iter().all(|v| v.is_finite()), "{} at {} of {}: {:?}", kind, step, steps, values);
+        }
+    }
+
+    /// A perfect denoiser brings every deterministic sampler to the clean latents, whatever the number of steps.
+    #[test]
+    fn a_perfect_denoiser_is_followed_to_the_end(
+        steps in 1usize..=60,
+        kind in proptest::sample::select(&SchedulerKind::ALL[..]),
+        spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
+    ) {
+        let config = SchedulerConfig::from_json(&format!(
+            r#"{{"prediction_type": "sample", "clip_sample": false, "timestep_spacing": "{spacing}"}}"#
+        ));
+        let clean = Tensor::new(&[0.5f32, -1.5, 2.0], &Device::Cpu).unwrap();
+        let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
+        let mut scheduler = kind.build(&config, steps);
+        let mut latents = (&noise * scheduler.init_noise_sigma()).unwrap();
+        for step in 0..steps {
+            let noise = scheduler.needs_noise(step).then_some(&noise);
+            latents = scheduler.step(step, &clean, &latents, noise).unwrap().next;
+        }
+        let found = latents.to_vec1::<f32>().unwrap();
+        for (found, wanted) in found.iter().zip(clean.to_vec1::<f32>().unwrap()) {
+            prop_assert!((found - wanted).abs() < 1e-3, "{}: {} instead of {}", kind, found, wanted);
+        }
+    }
+}
+
+#[test]
+fn names_are_read_back_and_unknown_ones_list_the_known() {
+    for kind in SchedulerKind::ALL {
+        assert_eq!(kind.to_string().parse::<SchedulerKind>().unwrap(), kind);
+        let json = serde_json::to_string(&kind).unwrap();
+        assert_eq!(serde_json::from_str::<SchedulerKind>(&json).unwrap(), kind);
+    }
+    assert!(
+        "plms"
+            .parse::<SchedulerKind>()
+            .unwrap_err()
+            .to_string()
+            .contains("dpmpp_2m_karras")
+    );
+}
+
+#[test]
+fn trailing_gives_the_steps_asked_for_where_floating_point_ranges_give_more() {
+    for steps in [7, 28, 30, 61, 103, 121, 122] {
+        assert_eq!(noise_schedule::trailing(1000, 1000, steps).len(), steps);
+    }
+    assert_eq!(
+        noise_schedule::trailing(1000, 1000, 4),
+        [999.0, 749.0, 499.0, 249.0]
+    );
+}
