@@ -18,7 +18,7 @@ use super::gallery::Gallery;
 use super::imagine::Deliveries;
 use super::onboarding::Conversations;
 use crate::config::{Config, ExtractorKind};
-use crate::engine;
+use crate::engine::{self, LoadedModel};
 
 /// Holds what all handlers share; one for the life of the bot.
 pub struct App {
@@ -32,6 +32,8 @@ pub struct App {
     pub application: ApplicationId,
     /// The checkpoint's manifest: name, defaults, sizes.
     pub model: ModelManifest,
+    /// What the workers found in the checkpoint; empty until the first has loaded it.
+    pub loaded: LoadedModel,
     /// Durable records.
     pub store: Store,
     /// Workers that make pictures.
@@ -63,12 +65,14 @@ impl App {
         let extractor: Arc<dyn Extractor> = match config.extractor {
             ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
         };
-        let pool = engine::start_pool(&config, &model)?;
+        let loaded = LoadedModel::default();
+        let pool = engine::start_pool(&config, &model, &loaded)?;
         Ok(Self {
             http,
             me,
             application,
             model,
+            loaded,
             store,
             pool,
             extractor,
@@ -91,6 +95,11 @@ impl App {
         };
         tracing::info!(commands = registered.len(), "registered");
         Ok(())
+    }
+
+    /// Returns the short hash of the checkpoint's weights, or nothing while no worker has loaded it.
+    pub fn model_hash(&self) -> &str {
+        self.loaded.get().map_or("", |info| info.hash.as_str())
     }
 
     /// Runs a store operation on a blocking thread, so that no event waits on the disk.
