@@ -6,6 +6,7 @@
 
 import argparse
 import json
+import os
 import time
 
 import cv2
@@ -19,7 +20,9 @@ CHANCES = {"detail": 0.12, "palette": 0.4, "light": 0.35, "medium": 0.55, "contr
 
 
 def random_spec(kind: str, rng: np.random.Generator) -> Spec:
-    """Return a specification: `plain` has no style at all, `styled` at least one."""
+    """Return a specification: `plain` has no style at all, `styled` at least one, `mixed` is either."""
+    if kind == "mixed":
+        kind = "plain" if rng.random() < 0.4 else "styled"
     places = list(SCENES)[1:]
     scene = "plain" if rng.random() < 0.45 else places[int(rng.integers(len(places)))]
     subject = subjects()[int(rng.integers(len(subjects())))]
@@ -70,8 +73,6 @@ def shard(args) -> None:
     extra = {"images": np.stack(images)} if args.keep_images else {}
     temporary = args.out + ".part.npz"
     np.savez(temporary, latents=np.stack(latents), masks=np.stack(masks), specs=json.dumps(specs), **extra)
-    import os
-
     os.replace(temporary, args.out)
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("fit", "shard"))
-    parser.add_argument("--kind", choices=("plain", "styled"), default="styled")
+    parser.add_argument("--kind", choices=("plain", "styled", "mixed"), default="styled")
     parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--height", type=int, default=128)

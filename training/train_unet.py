@@ -3,7 +3,7 @@
     python train_unet.py --text text --data 'data/*.npz' --out unet --minutes 95
 
 Runs on one CPU core in bfloat16 (`--device cuda` on a GPU). Shards that appear while it runs are picked up. A
-checkpoint `state.pt` is written every few minutes and continued from when the command is run again. The log shows
+checkpoint `state.pt` is written every few minutes and on SIGTERM, and continued from when the command is run again. The log shows
 the loss on held-out pictures with the right subject word, a wrong one and wrong style words: the gaps are what has
 to grow.
 """
@@ -12,6 +12,7 @@ import argparse
 import glob
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -30,36 +31,50 @@ MASK_WEIGHT = 4.0
 
 
 class Shards:
-    """The pictures in memory, split into plain and styled, or grouped by size for other aspects."""
+    """The pictures in memory: square ones, plain and styled, and those of other shapes.
+
+    What a shard holds is the first part of its name: `plain-1.npz`, `styled-1.npz`, `wide-1.npz`, `tall-1.npz`.
+    """
+
+    SQUARE, OTHER = ("plain", "styled"), ("wide", "tall")
 
     def __init__(self, pattern: str):
         self.pattern, self.seen = pattern, set()
-        self.parts: dict[str, list] = {"plain": [], "styled": []}
+        self.parts: dict[str, list] = {}
 
     def refresh(self) -> None:
         """Load shards that are new."""
         for path in sorted(glob.glob(self.pattern)):
             name = Path(path).name
-            if path in self.seen or "part" in name or "-" not in name or name.startswith("valid"):
+            kind = name.split("-")[0]
+            if path in self.seen or "part" in name or kind not in self.SQUARE + self.OTHER:
                 continue
             self.seen.add(path)
             data = np.load(path)
             specs = [Spec(**s) for s in json.loads(str(data["specs"]))]
-            self.parts[name.split("-")[0]].append((data["latents"], data["masks"], specs))
+            self.parts.setdefault(kind, []).append((data["latents"], data["masks"], specs))
             print("loaded", name, len(specs), flush=True)
 
-    def sample(self, count: int, styled: float, rng):
-        """Return latents, masks and specifications of a random batch with a given share of styled pictures."""
+    def sample(self, count: int, styled: float, other: float, rng):
+        """Return latents, masks and specifications of a random batch.
+
+        `styled` is the share of styled pictures in a square batch, `other` the chance of a batch of another shape.
+        """
+        shapes = [kind for kind in self.OTHER if kind in self.parts]
+        shape = str(rng.choice(shapes)) if shapes and rng.random() < other else None
         rows = []
         for _ in range(count):
-            kind = "styled" if rng.random() < styled and self.parts["styled"] else "plain"
-            parts = self.parts[kind]
-            sizes = np.array([len(p[2]) for p in parts], float)
-            part = parts[int(rng.choice(len(parts), p=sizes / sizes.sum()))]
-            i = int(rng.integers(len(part[2])))
-            rows.append((part[0][i], part[1][i], part[2][i]))
+            kind = shape or ("styled" if rng.random() < styled and "styled" in self.parts else "plain")
+            latents, masks, specs = self._part(kind, rng)
+            i = int(rng.integers(len(specs)))
+            rows.append((latents[i], masks[i], specs[i]))
         latents, masks, specs = zip(*rows)
         return torch.from_numpy(np.stack(latents)).float(), torch.from_numpy(np.stack(masks)).float() / 255, specs
+
+    def _part(self, kind: str, rng):
+        parts = self.parts[kind]
+        sizes = np.array([len(specs) for _, _, specs in parts], float)
+        return parts[int(rng.choice(len(parts), p=sizes / sizes.sum()))]
 
 
 class Conditioner:
@@ -212,6 +227,7 @@ def main() -> None:
     parser.add_argument("--muon-rate", type=float, default=0.02, help="0 uses Adam for everything")
     parser.add_argument("--plain-until", type=float, default=0.2, help="part of the schedule with plain pictures only")
     parser.add_argument("--styled", type=float, default=0.6, help="share of styled pictures after that")
+    parser.add_argument("--other", type=float, default=0.08, help="share of wide and tall batches after that")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
@@ -236,15 +252,17 @@ def main() -> None:
     print(f"{sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters", flush=True)
     start = saved = time.time()
     mean_loss, samples = None, 0
+    asked_to_stop = []
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     while True:
         spent = before + (time.time() - start) / 60
-        if spent >= args.minutes or spent - before >= args.stop_after:
+        if spent >= args.minutes or spent - before >= args.stop_after or asked_to_stop:
             break
         if optimizer.steps % 50 == 0 or not shards.seen:
             shards.refresh()
         progress = spent / args.minutes
-        share = 0.0 if progress < args.plain_until else args.styled
-        latents, masks, specs = shards.sample(args.batch, share, rng)
+        share, other = (0.0, 0.0) if progress < args.plain_until else (args.styled, args.other)
+        latents, masks, specs = shards.sample(args.batch, share, other, rng)
         tokens, pooled = conditioner.training(specs, rng)
         noise = torch.randn_like(latents)
         rows = [t.to(device) for t in (latents, masks, tokens, pooled)]

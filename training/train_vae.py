@@ -8,6 +8,7 @@ their images (`make_data.py --keep-images`). Run again, a part goes on from wher
 """
 
 import argparse
+import copy
 import glob
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ def new_vae() -> AutoencoderKL:
         in_channels=3,
         out_channels=3,
         latent_channels=LATENT_CHANNELS,
-        block_out_channels=(32, 64, 96, 128),
+        block_out_channels=(32, 48, 64, 96),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
@@ -95,12 +96,12 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--codec", default="data/codec.npz")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--minutes", type=float, default=15, help="of processor time")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--cells", type=int, default=8, help="side of the crops in latent cells of 8 pixels")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--muon-rate", type=float, default=0.02)
-    parser.add_argument("--noise", type=float, default=0.2, help="largest latent noise the decoder learns to bear")
+    parser.add_argument("--noise", type=float, default=0.4, help="largest latent noise the decoder learns to bear")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
@@ -116,8 +117,8 @@ def main() -> None:
     optimizer.weights = tuple(trained.parameters())
     pictures = Pictures(args.data)
     print(f"{sum(p.numel() for p in optimizer.weights) / 1e6:.2f} M parameters", flush=True)
-    start, mean_loss = time.time(), None
-    while (progress := (time.time() - start) / 60 / args.minutes) < 1:
+    start, mean_loss = time.process_time(), None
+    while (progress := (time.process_time() - start) / 60 / args.minutes) < 1:
         real, latents = pictures.batch(args.batch, args.cells, rng)
         real, latents = real.to(args.device), latents.to(args.device)
         if args.part == "decoder":
@@ -131,17 +132,25 @@ def main() -> None:
         optimizer.step(min(1, (optimizer.steps + 1) / 50) * min(1, max(0.02, (1 - progress) / 0.5)))
         mean_loss = loss.item() if mean_loss is None else 0.97 * mean_loss + 0.03 * loss.item()
         if optimizer.steps % 50 == 0:
-            spent = time.time() - start
+            spent = time.process_time() - start
             rate = optimizer.steps * args.batch / spent
             print(f"{optimizer.steps} {spent:.0f}s loss {mean_loss:.4f} {rate:.1f} crops/s", flush=True)
-    vae.float()
-    trained.load_state_dict(optimizer.averaged())
-    if args.part == "encoder":
+        if optimizer.steps % 500 == 0:
+            save(vae, args.part, optimizer, args.out)
+    report(save(vae, args.part, optimizer, args.out), pictures, PatchCodec.load(args.codec), args.part)
+
+
+def save(vae, part: str, optimizer, out: str) -> AutoencoderKL:
+    """Write the autoencoder with averaged weights for the part in training; return it, on the CPU."""
+    done = copy.deepcopy(vae).float().cpu()
+    weights = {"decoder": (done.decoder, done.post_quant_conv), "encoder": (done.encoder, done.quant_conv)}[part]
+    torch.nn.ModuleList(weights).load_state_dict(optimizer.averaged())
+    if part == "encoder":
         with torch.no_grad():  # the posterior is a point: nothing was trained to sample around it
-            vae.quant_conv.weight[LATENT_CHANNELS:] = 0
-            vae.quant_conv.bias[LATENT_CHANNELS:] = LOG_VARIANCE
-    vae.save_pretrained(args.out)
-    report(vae.cpu(), pictures, PatchCodec.load(args.codec), args.part)
+            done.quant_conv.weight[LATENT_CHANNELS:] = 0
+            done.quant_conv.bias[LATENT_CHANNELS:] = LOG_VARIANCE
+    done.save_pretrained(out)
+    return done
 
 
 @torch.no_grad()
