@@ -41,6 +41,12 @@ pub enum VocabularyError {
         /// Its missing opposite.
         opposite: String,
     },
+    /// A category is said to be near one that does not exist.
+    #[error("there is no category \"{name}\"")]
+    UnknownCategory {
+        /// The missing category.
+        name: String,
+    },
     /// A name has no letters or digits to match, or is not lower-case.
     #[error("\"{name}\" is not a usable name: it must be lower-case and have letters or digits")]
     UnusableName {

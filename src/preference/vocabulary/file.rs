@@ -22,6 +22,8 @@ struct File {
 struct Category {
     name: String,
     refers: Vec<String>,
+    #[serde(default)]
+    near: Vec<String>,
     attributes: Vec<Attribute>,
 }
 
@@ -45,6 +47,7 @@ pub(super) fn read(text: &str) -> Result<Vocabulary, VocabularyError> {
     let mut attributes = Vec::new();
     let mut categories: Vec<String> = Vec::new();
     let mut references: Vec<(Vec<String>, Vec<usize>)> = Vec::new();
+    let mut near_names = Vec::new();
     for category in file.category {
         usable(&category.name)?;
         if categories.contains(&category.name) {
@@ -61,17 +64,28 @@ pub(super) fn read(text: &str) -> Result<Vocabulary, VocabularyError> {
                 leaning: attribute.leaning,
             });
         }
+        near_names.push(category.near);
         categories.push(category.name);
     }
+    let near = near_names.iter().map(|names| indices(names, &categories)).collect::<Result<_, _>>()?;
     check_opposites(&attributes)?;
     let (by_key, by_stem) = index(&attributes)?;
     Ok(Vocabulary {
         attributes,
         categories,
         references,
+        near,
         by_key,
         by_stem,
     })
+}
+
+fn indices(names: &[String], categories: &[String]) -> Result<Vec<usize>, VocabularyError> {
+    let index = |name: &String| {
+        let found = categories.iter().position(|category| category == name);
+        found.ok_or_else(|| VocabularyError::UnknownCategory { name: name.clone() })
+    };
+    names.iter().map(index).collect()
 }
 
 fn usable(name: &str) -> Result<(), VocabularyError> {

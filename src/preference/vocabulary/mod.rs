@@ -47,6 +47,8 @@ pub struct Vocabulary {
     categories: Vec<String>,
     /// Word keys of a phrase that points at a side of the image → indices of categories.
     references: Vec<(Vec<String>, Vec<usize>)>,
+    /// For each category those that are meant where the image has nothing in it itself.
+    near: Vec<Vec<usize>>,
     /// Joined word keys of every name and word → index of the attribute.
     by_key: HashMap<String, usize>,
     /// The same with every word stemmed; the first attribute in file order where stems meet.
@@ -97,18 +99,29 @@ impl Vocabulary {
         Some(&self.attributes[index]).filter(|attribute| attribute.name == name)
     }
 
-    /// Returns every phrase with the attribute it stands for, as word keys.
-    pub(crate) fn phrases(&self) -> impl Iterator<Item = (Vec<String>, usize)> + '_ {
-        self.attributes.iter().enumerate().flat_map(|(index, attribute)| {
-            std::iter::once(&attribute.name)
-                .chain(&attribute.words)
-                .map(move |phrase| (phrase_keys(phrase), index))
-        })
+    /// Returns every name, then every word, with the index of the attribute it stands for.
+    pub(crate) fn phrases(&self) -> impl Iterator<Item = (&str, usize)> {
+        let names = self.attributes.iter().enumerate().map(|(index, a)| (a.name.as_str(), index));
+        let words = self.attributes.iter().enumerate();
+        names.chain(words.flat_map(|(index, a)| a.words.iter().map(move |word| (word.as_str(), index))))
     }
 
     /// Returns the phrases that point at a side of the image, as word keys, with the categories they mean.
     pub(crate) fn references(&self) -> &[(Vec<String>, Vec<usize>)] {
         &self.references
+    }
+}
+
+impl Vocabulary {
+    /// Returns the categories that a word for `category` means where the image has no attribute of that one: a "technique"
+    /// shows in medium and brushwork.
+    pub(crate) fn near(&self, category: usize) -> &[usize] {
+        self.near.get(category).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the index of a category.
+    pub(crate) fn category_index(&self, name: &str) -> Option<usize> {
+        self.categories.iter().position(|category| category == name)
     }
 }
 

@@ -1,0 +1,356 @@
+//! Finds in a comment what can be judged (attributes, sides of the image, the image) and what judges.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use aho_corasick::BuildError;
+
+use super::cues::{Cue, Cues, Reach, Role};
+use super::phrases::Phrases;
+use super::speller::Speller;
+use super::token::{Kind, Token, tokenise};
+use crate::Vocabulary;
+
+/// What was found at a place of the comment.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    /// An attribute of the vocabulary, by index. Some words both name one and judge what stands with them ("boring").
+    Attribute(usize, Option<Cue>),
+    /// Sides of the shown image, by category.
+    Reference(Vec<usize>),
+    /// The shown image.
+    Whole,
+    /// A judgement.
+    Cue(Cue),
+}
+
+/// Something found, with the tokens it stands on.
+#[derive(Debug, Clone)]
+pub(super) struct Element {
+    pub(super) at: Range<usize>,
+    pub(super) what: What,
+    /// The noun an attribute's word belongs to ("the *lines* are too thick"): part of the evidence.
+    pub(super) head: Option<usize>,
+}
+
+/// Tells which words play which role.
+#[derive(Debug)]
+pub(super) struct Roles {
+    /// For each token one bit per role.
+    bits: Vec<u32>,
+    phrases: Vec<(Role, Range<usize>)>,
+}
+
+impl Roles {
+    /// Tells whether the token belongs to a phrase with the role; never where there is no such token.
+    pub(super) fn has(&self, role: Role, token: usize) -> bool {
+        self.bits.get(token).is_some_and(|bits| bits & (1 << role as u32) != 0)
+    }
+
+    /// Returns the phrases with the role, in order.
+    pub(super) fn all(&self, role: Role) -> impl Iterator<Item = &Range<usize>> {
+        self.phrases.iter().filter(move |(other, _)| *other == role).map(|(_, at)| at)
+    }
+
+    /// Tells whether a phrase with the role begins within the tokens.
+    pub(super) fn within(&self, role: Role, tokens: &Range<usize>) -> bool {
+        tokens.clone().any(|token| self.has(role, token))
+    }
+}
+
+/// Searches comments for the vocabulary and the cues.
+#[derive(Debug)]
+pub(super) struct Finder {
+    pub(super) cues: Cues,
+    pub(super) speller: Speller,
+    attributes: Phrases<usize>,
+    references: Phrases<Vec<usize>>,
+    /// Stems of phrases of two words, modifier and noun, for words that stand apart: "the lines are too thick".
+    compounds: HashMap<(String, String), usize>,
+    nouns: HashSet<String>,
+}
+
+impl Finder {
+    pub(super) fn new(vocabulary: &Vocabulary) -> Result<Finder, BuildError> {
+        let cues = Cues::embedded();
+        let phrases: Vec<(Vec<String>, usize)> = vocabulary
+            .phrases()
+            .map(|(phrase, index)| (tokenise(phrase, None).into_iter().map(|t| t.key).collect(), index))
+            .collect();
+        let references: Vec<(Vec<String>, Vec<usize>)> = vocabulary
+            .references()
+            .iter()
+            .map(|(keys, categories)| {
+                (tokenise(&keys.join(" "), None).into_iter().map(|t| t.key).collect(), categories.clone())
+            })
+            .collect();
+        let mut known = cues.words.clone();
+        known.extend(phrases.iter().flat_map(|(keys, _)| keys.iter().cloned()));
+        known.extend(references.iter().flat_map(|(keys, _)| keys.iter().cloned()));
+        let whole =
+            phrases.iter().filter(|(keys, _)| keys.len() == 1).map(|(keys, _)| keys[0].clone()).collect();
+        let speller =
+            Speller::new(known, whole, cues.slips.clone(), cues.graded.clone(), cues.ordinary.iter().cloned());
+        let stemmed: Vec<(Vec<String>, usize)> = phrases
+            .into_iter()
+            .map(|(keys, index)| (keys.iter().map(|key| speller.base(key).0).collect(), index))
+            .collect();
+        let mut compounds = HashMap::new();
+        for (stems, index) in &stemmed {
+            if let [modifier, noun] = stems.as_slice() {
+                compounds.entry((modifier.clone(), noun.clone())).or_insert(*index);
+            }
+        }
+        let nouns = compounds.keys().map(|(_, noun)| noun.clone()).collect();
+        let attributes = Phrases::new(stemmed)?;
+        Ok(Finder { cues, speller, attributes, references: Phrases::new(references)?, compounds, nouns })
+    }
+
+    /// Tokenises a comment with slips corrected.
+    pub(super) fn tokens(&self, text: &str) -> Vec<Token> {
+        tokenise(text, Some(&self.speller))
+    }
+
+    /// Finds the words that play a role.
+    pub(super) fn roles(&self, tokens: &[Token]) -> Roles {
+        let keys = tokens.iter().map(|token| token.key.as_str());
+        let mut roles = Roles { bits: vec![0; tokens.len()], phrases: Vec::new() };
+        for (role, phrases) in &self.cues.roles {
+            for (at, ()) in phrases.find(keys.clone()) {
+                at.clone().for_each(|token| roles.bits[token] |= 1 << *role as u32);
+                roles.phrases.push((*role, at));
+            }
+        }
+        roles
+    }
+
+    /// Finds everything that can be judged or judges, in order, without overlaps.
+    pub(super) fn elements(&self, tokens: &[Token], roles: &Roles) -> Vec<Element> {
+        let keys = tokens.iter().map(|token| token.key.as_str());
+        let bases = tokens.iter().map(|token| token.base.as_str());
+        let mut found: Vec<(u8, Element)> = Vec::new();
+        let cues: Vec<(Range<usize>, Cue)> = self
+            .cues
+            .judgements
+            .find(keys.clone())
+            .into_iter()
+            .map(|(at, cue)| (at, *cue))
+            .chain(ratings(tokens))
+            .filter(|(at, cue)| is_judgement(tokens, roles, at, cue))
+            .collect();
+        for (at, index) in self.attributes.find(bases) {
+            let judging = cues.iter().find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
+            let what = What::Attribute(*index, judging.map(|(_, cue)| *cue));
+            found.push((1, Element { at, what, head: None }));
+        }
+        for (at, index, head) in self.compounds(tokens, roles) {
+            found.push((0, Element { at, what: What::Attribute(index, None), head: Some(head) }));
+        }
+        for (at, cue) in cues {
+            let rank = if at.len() > 1 { 0 } else { 2 };
+            found.push((rank, Element { at, what: What::Cue(cue), head: None }));
+        }
+        for (at, categories) in self.references.find(keys.clone()) {
+            found.push((3, Element { at, what: What::Reference(categories.clone()), head: None }));
+        }
+        for (at, ()) in self.cues.wholes.find(keys) {
+            found.push((4, Element { at, what: What::Whole, head: None }));
+        }
+        self.without_overlaps(tokens, found)
+    }
+
+    /// Keeps the longest of what overlaps, and drops what is not about pictures.
+    fn without_overlaps(&self, tokens: &[Token], mut found: Vec<(u8, Element)>) -> Vec<Element> {
+        found.sort_by(|(rank_a, a), (rank_b, b)| {
+            (b.head.is_some(), b.at.len(), rank_a, a.at.start).cmp(&(a.head.is_some(), a.at.len(), rank_b, b.at.start))
+        });
+        let mut taken = vec![false; tokens.len()];
+        let mut kept: Vec<Element> = Vec::new();
+        for (_, element) in found {
+            if element.at.clone().any(|token| taken[token]) || self.is_elsewhere(tokens, &element) {
+                continue;
+            }
+            // The noun of a compound is taken with it, but several modifiers may share it.
+            let shared = element.head.is_some_and(|head| {
+                taken[head] && !kept.iter().any(|other| other.head == Some(head))
+            });
+            if shared {
+                continue;
+            }
+            element.at.clone().chain(element.head).for_each(|token| taken[token] = true);
+            kept.push(element);
+        }
+        kept.sort_by_key(|element| element.at.start);
+        kept
+    }
+
+    /// "dark chocolate", "my boss is so harsh": an adjective that belongs to something outside of pictures.
+    fn is_elsewhere(&self, tokens: &[Token], element: &Element) -> bool {
+        if !matches!(element.what, What::Attribute(..)) || element.head.is_some() {
+            return false;
+        }
+        let elsewhere = |token: &Token| self.cues.elsewhere.contains(&token.key);
+        let words_before = tokens[..element.at.start].iter().rev().take(6);
+        let subject = words_before
+            .take_while(|token| token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of"))
+            .any(elsewhere);
+        let after = &tokens[element.at.end..];
+        let object = after.first().is_some_and(elsewhere)
+            && !after.get(1).is_some_and(|token| ["vibe", "feel", "look", "aesthetic"].iter().any(|w| token.key.starts_with(w)));
+        subject || object
+    }
+
+    /// Finds modifiers and nouns that make an attribute together though they stand apart.
+    fn compounds(&self, tokens: &[Token], roles: &Roles) -> Vec<(Range<usize>, usize, usize)> {
+        let mut found = Vec::new();
+        for (noun_at, noun) in tokens.iter().enumerate() {
+            if noun.kind != Kind::Word || !self.nouns.contains(&noun.base) {
+                continue;
+            }
+            for at in modifiers(tokens, roles, noun_at) {
+                let known = self.compounds.get(&(tokens[at].base.clone(), noun.base.clone()));
+                if let Some(&index) = known.filter(|_| at != noun_at) {
+                    found.push((at..at + 1, index, noun_at));
+                }
+            }
+        }
+        found
+    }
+
+    /// Finds the phrases that open a list of likes (+1) or dislikes (−1).
+    pub(super) fn openers(&self, tokens: &[Token]) -> Vec<(Range<usize>, f32)> {
+        let keys = tokens.iter().map(|token| token.key.as_str());
+        self.cues.openers.find(keys).into_iter().map(|(at, sign)| (at, *sign)).collect()
+    }
+}
+
+/// Returns the places where a modifier of the noun may stand.
+fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
+    let mut places = Vec::new();
+    let joins = |at: usize| {
+        matches!(tokens[at].key.as_str(), "and" | "," | "or" | "too" | "not" | "n't" | "also" | "both" | "all" | "then")
+            || roles.has(Role::Intensifier, at)
+            || roles.has(Role::Softener, at)
+            || roles.has(Role::Reducer, at)
+            || roles.has(Role::Amplifier, at)
+    };
+    // "thick, bold lines": only other modifiers between.
+    for at in (noun.saturating_sub(5)..noun).rev() {
+        if tokens[at].kind == Kind::Break || matches!(tokens[at].key.as_str(), "." | "!" | "?" | ";" | "the" | "a") {
+            break;
+        }
+        if at + 1 < noun && !(at + 1..noun).all(|between| joins(between) || is_adjective_like(tokens, roles, between)) {
+            break;
+        }
+        places.push(at);
+    }
+    // "how soft the light is".
+    if noun >= 2 {
+        let how = (noun.saturating_sub(5)..noun - 1).find(|&at| tokens[at].key == "how");
+        places.extend(how.into_iter().flat_map(|how| how + 1..noun));
+    }
+    // "the light is so soft and warm", "make the light softer".
+    let mut linked = false;
+    for at in noun + 1..tokens.len().min(noun + 9) {
+        let key = tokens[at].key.as_str();
+        if tokens[at].kind == Kind::Break || matches!(key, "." | "!" | "?" | ";" | "how" | "the") {
+            break;
+        }
+        if roles.has(Role::Contrast, at) && !linked {
+            break;
+        }
+        if roles.has(Role::Copula, at) {
+            linked = true;
+        } else if linked || tokens[at].comparative || (noun + 1..at).all(joins) {
+            places.push(at);
+        } else if !joins(at) && !matches!(key, "in" | "here" | "that" | "which" | "this" | "of" | "image" | "picture" | "it") {
+            break;
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// Tells whether a word between a modifier and its noun may be another modifier.
+fn is_adjective_like(tokens: &[Token], roles: &Roles, at: usize) -> bool {
+    let token = &tokens[at];
+    token.kind == Kind::Word && token.key.len() > 3 && !roles.has(Role::Copula, at) && !roles.has(Role::Versus, at)
+        && !matches!(token.key.as_str(), "with" | "that" | "this" | "from" | "than" | "over" | "into" | "like" | "love" | "hate" | "have")
+}
+
+/// Tells whether a phrase judges here: "like" compares in "like a dream", "pretty" only weakens in "it is pretty dark".
+fn is_judgement(tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -> bool {
+    let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
+    let before = at.start.checked_sub(1).map_or("", key);
+    let after = key(at.end);
+    if cue.comparative {
+        let next = at.end..tokens.len().min(at.end + 5);
+        return next.clone().any(|token| tokens[token].comparative)
+            || roles.within(Role::Reducer, &next)
+            || roles.within(Role::Amplifier, &next);
+    }
+    if at.len() > 1 {
+        return true;
+    }
+    match key(at.start) {
+        "like" | "liking" => {
+            let compares = roles.has(Role::Copula, at.start.wrapping_sub(1))
+                || matches!(before, "something" | "just" | "stuff" | "things" | "more" | "almost" | "kind" | "sort" | "anything" | "style" | "painting" | "exactly" | "bit" | "much" | "nothing" | "way" | ",")
+                || (matches!(after, "a" | "an") && !matches!(before, "i" | "not" | "you" | "really" | "do" | "would"))
+                || matches!(after, "," | "that");
+            !compares
+        }
+        "pretty" => {
+            let adverb = roles.has(Role::Copula, at.start.wrapping_sub(1)) || matches!(before, "'s" | "are" | "is");
+            !(adverb && tokens.get(at.end).is_some_and(|next| next.kind == Kind::Word && !matches!(after, "and" | "but" | "in" | "with" | "though")))
+                && !matches!(after, "much" | "good" | "nice" | "cool" | "great" | "bad" | "dark" | "busy" | "ugly" | "awful")
+        }
+        "work" | "works" => !matches!(before, "the" | "this" | "your" | "his" | "her" | "art" | "of" | "at" | "to" | "brush" | "line" | "good" | "nice" | "great"),
+        "off" => !matches!(before, "put" | "puts" | "turn" | "turns" | "throws" | "cut" | "day" | "show" | "shows" | "lay"),
+        "2" => cue.reach == Reach::Tight && matches!(before, "is" | "'s" | "way" | "it"),
+        "no" | "yes" | "yeah" | "yep" | "yup" | "nope" | "nah" => true,
+        "value" => !matches!(before, "the" | "tonal" | "in"),
+        "into" => roles.has(Role::Copula, at.start.wrapping_sub(1)) || matches!(before, "not" | "really" | "so" | "more" | "super" | "very" | "always" | "i" | "much" | "never" | "been" | "got" | "too"),
+        "rock" | "hits" | "pop" | "rules" | "slap" | "work " => !matches!(before, "the" | "a" | "of" | "and"),
+        "feeling" => matches!(before, "not" | "am" | "i" | "really"),
+        "best" | "worst" | "hot" | "sweet" | "solid" | "peak" => !matches!(after, "friend" | "regards" | "colors" | "color" | "blacks"),
+        "need" | "needs" | "needed" => !matches!(after, "to"),
+        "want" | "wanted" | "try" | "be" | "go" | "add" => !matches!(after, "to"),
+        "favor" => matches!(before, "i"),
+        _ => true,
+    }
+}
+
+/// Reads ratings: "8/10", "9 out of 10", "3 stars".
+fn ratings(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
+    let number = |at: usize| tokens.get(at).and_then(|token| token.key.parse::<f32>().ok());
+    let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        let Some(points) = number(at).filter(|points| (0.0..=1_000.0).contains(points)) else { continue };
+        let (end, out_of) = if key(at + 1) == "/" {
+            (at + 3, number(at + 2))
+        } else if key(at + 1) == "out" && key(at + 2) == "of" {
+            (at + 4, number(at + 3))
+        } else if key(at + 1).starts_with("star") {
+            (at + 2, Some(5.0))
+        } else {
+            continue;
+        };
+        let Some(share) = out_of.filter(|out_of| [5.0, 10.0, 100.0].contains(out_of)).map(|out_of| points / out_of)
+        else {
+            continue;
+        };
+        let (sign, strength) = match share {
+            share if share >= 0.85 => (1.0, 0.9),
+            share if share >= 0.65 => (1.0, 0.6),
+            share if share <= 0.25 => (-1.0, 0.9),
+            share if share <= 0.45 => (-1.0, 0.6),
+            _ => continue,
+        };
+        let cue = Cue { reach: Reach::Beside, sign, strength, comparative: false, emoji: false };
+        found.push((at..end.min(tokens.len()), cue));
+    }
+    found
+}

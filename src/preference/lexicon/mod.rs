@@ -1,0 +1,75 @@
+//! The extractor that needs no model: a vocabulary, cues and the grammar of opinions.
+//!
+//! | step | file |
+//! |---|---|
+//! | cut the comment into tokens, correct slips | `token.rs`, `speller.rs` |
+//! | leave out instructions and markup | `guard.rs` |
+//! | find attributes, sides of the image, and words that judge | `find.rs`, `phrases.rs`, `cues.rs` with `cues.toml` |
+//! | decide which judgement is about what: clauses, negation, contrast, wishes, comparison | `clause.rs`, `judge.rs` |
+//! | give "these colours" a meaning from the shown image, weigh, settle contradictions | `weigh.rs` |
+//!
+//! Nothing is returned that the comment has no words for.
+
+mod clause;
+mod cues;
+mod find;
+mod guard;
+mod judge;
+mod phrases;
+mod speller;
+mod token;
+mod weigh;
+
+use std::sync::{Arc, LazyLock};
+
+use self::find::Finder;
+use crate::{
+    CommentedImage, ExtractError, Extraction, Extractor, MAX_COMMENT_CHARS, Vocabulary, VocabularyError,
+};
+
+/// Reads comments with a vocabulary and rules; takes well under a millisecond for an ordinary comment.
+#[derive(Debug, Clone)]
+pub struct LexiconExtractor {
+    vocabulary: &'static Vocabulary,
+    finder: Arc<Finder>,
+}
+
+impl LexiconExtractor {
+    /// Prepares the search for a vocabulary.
+    ///
+    /// # Errors
+    ///
+    /// [`VocabularyError::Automaton`] where the vocabulary is too large to be searched.
+    pub fn new(vocabulary: &'static Vocabulary) -> Result<LexiconExtractor, VocabularyError> {
+        Ok(LexiconExtractor { vocabulary, finder: Arc::new(Finder::new(vocabulary)?) })
+    }
+
+    /// Returns the extractor for [`Vocabulary::embedded`], prepared on first use.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test prepares it.
+    #[allow(clippy::expect_used, reason = "the vocabulary is part of the program and a test prepares it")]
+    pub fn embedded() -> LexiconExtractor {
+        static EMBEDDED: LazyLock<LexiconExtractor> = LazyLock::new(|| {
+            LexiconExtractor::new(Vocabulary::embedded()).expect("the embedded vocabulary can be searched")
+        });
+        EMBEDDED.clone()
+    }
+}
+
+impl Extractor for LexiconExtractor {
+    fn name(&self) -> &'static str {
+        "lexicon"
+    }
+
+    fn extract(&self, comment: &CommentedImage) -> Result<Extraction, ExtractError> {
+        let chars = comment.text.chars().count();
+        if chars > MAX_COMMENT_CHARS {
+            return Err(ExtractError::TooLong { chars, limit: MAX_COMMENT_CHARS });
+        }
+        let tokens = self.finder.tokens(&comment.text);
+        let findings = judge::judge(&self.finder, self.vocabulary, &comment.text, &tokens);
+        Ok(weigh::weigh(self.vocabulary, comment, &tokens, &findings))
+    }
+}

@@ -1,0 +1,117 @@
+//! Turns findings into an extraction: gives pointing words a meaning, settles contradictions, orders.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::find::What;
+use super::judge::{Directness, Finding};
+use super::token::Token;
+use crate::{CommentedImage, Extraction, FREE_CATEGORY, Preference, Vocabulary};
+
+/// An attribute of the shown image.
+struct Shown {
+    name: String,
+    category: Option<usize>,
+}
+
+/// The most attributes of an image that are considered.
+const MAX_SHOWN: usize = 64;
+
+/// Makes the extraction. Every piece of evidence is cut from the comment itself.
+pub(super) fn weigh(
+    vocabulary: &Vocabulary,
+    comment: &CommentedImage,
+    tokens: &[Token],
+    findings: &[Finding],
+) -> Extraction {
+    let shown: Vec<Shown> = comment.image_attributes.iter().take(MAX_SHOWN).filter_map(|a| shown(vocabulary, a)).collect();
+    let named_any = findings.iter().any(|finding| finding.directness >= Directness::Side);
+    let mut opinions: BTreeMap<String, Vec<(&Finding, f32)>> = BTreeMap::new();
+    for finding in findings {
+        match &finding.what {
+            What::Attribute(index, _) => {
+                let name = vocabulary.attributes()[*index].name.clone();
+                opinions.entry(name).or_default().push((finding, finding.weight));
+            }
+            What::Reference(categories) => {
+                for name in meant(vocabulary, categories, &shown) {
+                    opinions.entry(name).or_default().push((finding, finding.weight * 0.9));
+                }
+            }
+            What::Whole if finding.directness == Directness::Implied && named_any => {}
+            What::Whole => {
+                for attribute in &shown {
+                    opinions.entry(attribute.name.clone()).or_default().push((finding, finding.weight));
+                }
+            }
+            What::Cue(_) => {}
+        }
+    }
+    let mut extraction = Extraction::default();
+    for (attribute, opinions) in opinions {
+        let Some((finding, weight)) = settled(&opinions) else { continue };
+        let category = vocabulary.get(&attribute).map_or(FREE_CATEGORY, |known| &known.category).to_owned();
+        let evidence = evidence(&comment.text, tokens, &finding.tokens);
+        if evidence.is_empty() {
+            continue;
+        }
+        let weight = (weight * 100.0).round() / 100.0;
+        let list = if finding.sign > 0.0 { &mut extraction.liked } else { &mut extraction.disliked };
+        list.push(Preference { attribute, category, weight, evidence });
+    }
+    for list in [&mut extraction.liked, &mut extraction.disliked] {
+        list.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.attribute.cmp(&b.attribute)));
+    }
+    extraction
+}
+
+/// Names an attribute of the image as the vocabulary does; unknown words stay as they are.
+fn shown(vocabulary: &Vocabulary, attribute: &str) -> Option<Shown> {
+    if let Some(known) = vocabulary.resolve(attribute) {
+        return Some(Shown { name: known.name.clone(), category: vocabulary.category_index(&known.category) });
+    }
+    let name = attribute.trim().to_lowercase();
+    (!name.is_empty()).then_some(Shown { name, category: None })
+}
+
+/// Returns the attributes of the image that a word for some categories means: those in the categories, else in near ones.
+fn meant(vocabulary: &Vocabulary, categories: &[usize], shown: &[Shown]) -> Vec<String> {
+    let among = |categories: &[usize]| -> Vec<String> {
+        shown
+            .iter()
+            .filter(|attribute| attribute.category.is_some_and(|category| categories.contains(&category)))
+            .map(|attribute| attribute.name.clone())
+            .collect()
+    };
+    let direct = among(categories);
+    if !direct.is_empty() {
+        return direct;
+    }
+    let near: Vec<usize> = categories.iter().flat_map(|category| vocabulary.near(*category)).copied().collect();
+    among(&near)
+}
+
+/// Settles what several words say of one attribute: the most direct count; of those the later one, for that is where a
+/// person arrives. Judgements of the image as a whole that contradict each other cancel out.
+fn settled<'a>(opinions: &[(&'a Finding, f32)]) -> Option<(&'a Finding, f32)> {
+    let directness = opinions.iter().map(|(finding, _)| finding.directness).max()?;
+    let direct: Vec<&(&Finding, f32)> =
+        opinions.iter().filter(|(finding, _)| finding.directness == directness).collect();
+    let (last, weight) = **direct.iter().max_by_key(|(finding, _)| finding.tokens.end)?;
+    let contradicted = direct.iter().any(|(finding, _)| finding.sign != last.sign);
+    if contradicted {
+        return (directness >= Directness::Side).then_some((last, weight * 0.8));
+    }
+    let strongest = direct.iter().map(|(_, weight)| *weight).fold(weight, f32::max);
+    Some((last, strongest.clamp(0.05, 1.0)))
+}
+
+fn evidence(text: &str, tokens: &[Token], range: &Range<usize>) -> String {
+    let words = tokens.get(range.start..range.end.min(tokens.len())).unwrap_or_default();
+    let (Some(start), Some(end)) =
+        (words.iter().map(|token| token.span.start).min(), words.iter().map(|token| token.span.end).max())
+    else {
+        return String::new();
+    };
+    text.get(start..end).unwrap_or_default().to_owned()
+}
