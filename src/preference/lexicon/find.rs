@@ -63,7 +63,9 @@ impl Roles {
 pub(super) struct Finder {
     pub(super) cues: Cues,
     pub(super) speller: Speller,
-    attributes: Phrases<usize>,
+    /// By stems; the value has the phrase as it is written, for words that only share a stem.
+    attributes: Phrases<(usize, Vec<String>)>,
+    pointing: HashSet<String>,
     references: Phrases<Vec<usize>>,
     /// Stems of phrases of two words, modifier and noun, for words that stand apart: "the lines are too thick".
     compounds: HashMap<(String, String), usize>,
@@ -91,19 +93,21 @@ impl Finder {
             phrases.iter().filter(|(keys, _)| keys.len() == 1).map(|(keys, _)| keys[0].clone()).collect();
         let speller =
             Speller::new(known, whole, cues.slips.clone(), cues.graded.clone(), cues.ordinary.iter().cloned());
-        let stemmed: Vec<(Vec<String>, usize)> = phrases
+        let stemmed: Vec<(Vec<String>, (usize, Vec<String>))> = phrases
             .into_iter()
-            .map(|(keys, index)| (keys.iter().map(|key| speller.base(key).0).collect(), index))
+            .map(|(keys, index)| (keys.iter().map(|key| speller.base(key).0).collect(), (index, keys)))
             .collect();
         let mut compounds = HashMap::new();
-        for (stems, index) in &stemmed {
+        for (stems, (index, _)) in &stemmed {
             if let [modifier, noun] = stems.as_slice() {
                 compounds.entry((modifier.clone(), noun.clone())).or_insert(*index);
             }
         }
+        let pointing =
+            references.iter().filter(|(keys, _)| keys.len() == 1).map(|(keys, _)| keys[0].clone()).collect();
         let nouns = compounds.keys().map(|(_, noun)| noun.clone()).collect();
         let attributes = Phrases::new(stemmed)?;
-        Ok(Finder { cues, speller, attributes, references: Phrases::new(references)?, compounds, nouns })
+        Ok(Finder { cues, speller, attributes, pointing, references: Phrases::new(references)?, compounds, nouns })
     }
 
     /// Tokenises a comment with slips corrected.
@@ -136,9 +140,13 @@ impl Finder {
             .into_iter()
             .map(|(at, cue)| (at, *cue))
             .chain(ratings(tokens))
+            .chain(closing_noes(tokens))
             .filter(|(at, cue)| is_judgement(tokens, roles, at, cue))
             .collect();
-        for (at, index) in self.attributes.find(bases) {
+        for (at, (index, phrase)) in self.attributes.find(bases) {
+            if self.only_shares_a_stem(tokens, &at, phrase) || is_own_feeling(tokens, &at) {
+                continue;
+            }
             let judging = cues.iter().find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
             let what = What::Attribute(*index, judging.map(|(_, cue)| *cue));
             found.push((1, Element { at, what, head: None }));
@@ -156,18 +164,26 @@ impl Finder {
         for (at, ()) in self.cues.wholes.find(keys) {
             found.push((4, Element { at, what: What::Whole, head: None }));
         }
-        self.without_overlaps(tokens, found)
+        self.without_overlaps(tokens, roles, found)
+    }
+
+    /// "fox" is not "foxing", and "texture" points at the image where "textured" names an attribute.
+    fn only_shares_a_stem(&self, tokens: &[Token], at: &Range<usize>, phrase: &[String]) -> bool {
+        let [word] = phrase else { return false };
+        let key = &tokens[at.start].key;
+        key != word && (self.pointing.contains(key) || word.chars().count() >= key.chars().count() + 3)
     }
 
     /// Keeps the longest of what overlaps, and drops what is not about pictures.
-    fn without_overlaps(&self, tokens: &[Token], mut found: Vec<(u8, Element)>) -> Vec<Element> {
+    fn without_overlaps(&self, tokens: &[Token], roles: &Roles, mut found: Vec<(u8, Element)>) -> Vec<Element> {
         found.sort_by(|(rank_a, a), (rank_b, b)| {
             (b.head.is_some(), b.at.len(), rank_a, a.at.start).cmp(&(a.head.is_some(), a.at.len(), rank_b, b.at.start))
         });
         let mut taken = vec![false; tokens.len()];
         let mut kept: Vec<Element> = Vec::new();
         for (_, element) in found {
-            if element.at.clone().any(|token| taken[token]) || self.is_elsewhere(tokens, &element) {
+            let ironic = element.at.clone().any(|token| roles.has(Role::Sarcasm, token));
+            if ironic || element.at.clone().any(|token| taken[token]) || self.is_elsewhere(tokens, &element) {
                 continue;
             }
             // The noun of a compound is taken with it, but several modifiers may share it.
@@ -222,6 +238,13 @@ impl Finder {
         let keys = tokens.iter().map(|token| token.key.as_str());
         self.cues.openers.find(keys).into_iter().map(|(at, sign)| (at, *sign)).collect()
     }
+}
+
+/// "I'm happy" is about the person, not about the picture.
+fn is_own_feeling(tokens: &[Token], at: &Range<usize>) -> bool {
+    let key = |back: usize| at.start.checked_sub(back).map_or("", |at| tokens[at].key.as_str());
+    at.len() == 1
+        && (1..=3).any(|back| matches!(key(back), "am" | "feel" | "was") && key(back + 1) == "i" && (1..back).all(|b| matches!(key(b), "so" | "very" | "really" | "not" | "too")))
 }
 
 /// Returns the places where a modifier of the noun may stand.
@@ -298,7 +321,7 @@ fn is_judgement(tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -
             let compares = roles.has(Role::Copula, at.start.wrapping_sub(1))
                 || matches!(before, "something" | "just" | "stuff" | "things" | "more" | "almost" | "kind" | "sort" | "anything" | "style" | "painting" | "exactly" | "bit" | "much" | "nothing" | "way" | ",")
                 || (matches!(after, "a" | "an") && !matches!(before, "i" | "not" | "you" | "really" | "do" | "would"))
-                || matches!(after, "," | "that");
+                || (matches!(after, "," | "that") && before != "i" && before != "not" && !roles.has(Role::Intensifier, at.start.wrapping_sub(1)));
             !compares
         }
         "pretty" => {
@@ -320,6 +343,19 @@ fn is_judgement(tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -
         "favor" => matches!(before, "i"),
         _ => true,
     }
+}
+
+/// Reads a "no" that ends its part of a sentence: "colours yes, grain no".
+fn closing_noes(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
+    let cue = Cue { reach: Reach::Backward, sign: -1.0, strength: 0.65, comparative: false, emoji: false };
+    let ends = |at: usize| {
+        tokens.get(at).is_none_or(|next| next.kind != Kind::Word || matches!(next.key.as_str(), "but" | "and" | "thanks"))
+    };
+    let goes_on = |at: usize| at > 0 && (tokens[at - 1].kind == Kind::Word || tokens[at - 1].key == ":");
+    (0..tokens.len())
+        .filter(|&at| tokens[at].key == "no" && ends(at + 1) && goes_on(at))
+        .map(|at| (at..at + 1, cue))
+        .collect()
 }
 
 /// Reads ratings: "8/10", "9 out of 10", "3 stars".

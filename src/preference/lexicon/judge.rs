@@ -38,6 +38,8 @@ pub(super) struct Finding {
     /// The words that say so.
     pub(super) tokens: Range<usize>,
     pub(super) directness: Directness,
+    /// The one word that named it, if it was one: "shadows" are whatever shadows the image has.
+    pub(super) named_by: Option<usize>,
 }
 
 /// Something that can be judged.
@@ -175,7 +177,7 @@ impl Judge<'_> {
         if let Some((at, sign)) = heading {
             let colon = self.key(at.end) == ":";
             let bullet = new_line && at.len() == 1 && matches!(self.key(at.start), "+" | "-");
-            if colon || (bullet && (self.heading.is_none() || self.key(at.start) == "+") && self.has_plus_bullet()) {
+            if colon || (bullet && self.has_plus_bullet()) {
                 self.heading = Some(*sign);
                 return if colon { at.end + 1..sentence.end } else { at.end..sentence.end };
             }
@@ -250,7 +252,8 @@ impl Judge<'_> {
                             last = Some(Governor::of(&settled, number, false));
                         }
                         Claim::Whole => {
-                            if !(context.conditional && settled.sign > 0.0) {
+                            let faint = cue.reach == Reach::Beside && cue.strength < 0.5 && settled.sign == cue.sign && cue.sign > 0.0 && !element.at.clone().any(|at| self.roles.has(Role::Negator, at));
+                            if !faint && !(context.conditional && settled.sign > 0.0) {
                                 self.implied(&settled);
                             }
                             governor = None;
@@ -292,7 +295,14 @@ impl Judge<'_> {
             } else if let Some(g) = governor.clone().filter(|g| g.objects == 0 && g.segment == number && g.reach == Reach::Forward) {
                 // "love!" with nothing after it.
                 let ends = g.from.end >= segment.end || (g.from.end..segment.end).all(|at| self.is_light(at));
-                if ends && clause.segments.len() == number + 1 && own.is_empty() {
+                let waiting: Vec<usize> = quiet_targets.iter().chain(&own).copied().filter(|&t| self.is_named(t) && self.is_open(t) && self.targets[t].at.end <= g.from.start).collect();
+                if ends && !waiting.is_empty() {
+                    // "gloomy, which I love".
+                    for target in waiting {
+                        self.give(target, &g.settled(), context);
+                    }
+                    governor = None;
+                } else if ends && clause.segments.len() == number + 1 && own.is_empty() {
                     self.implied(&g.settled());
                 }
             }
@@ -351,7 +361,13 @@ impl Judge<'_> {
             Some(head) => element.at.start.min(head)..element.at.end.max(head + 1),
             None => element.at.clone(),
         };
-        let reduced = self.reduction(&element.at, segment);
+        let mut reduced = self.reduction(&element.at, segment);
+        let short_of = reduced.is_some() && self.key(element.at.end) == "enough";
+        if short_of {
+            reduced = None;
+        } else if reduced == Some(Reduction::Denied) && segment.clone().any(|t| self.key(t) == "please") {
+            reduced = Some(Reduction::Lessened);
+        }
         let amplified = self.is_amplified(&element.at, segment);
         let leaning = match element.what {
             What::Attribute(attribute, _) => self.vocabulary.attributes()[attribute].leaning,
@@ -359,6 +375,8 @@ impl Judge<'_> {
         };
         let turned = if reduced.is_some() { -1.0 } else { 1.0 };
         let leftover = match (leaning, reduced) {
+            _ if short_of => Some((1.0, 0.6)),
+            (Some(_), _) if self.describes_a_thing(&element.at) => None,
             (Some(Leaning::Praise), _) => Some((turned, 0.45)),
             (Some(Leaning::Blame), _) => Some((-turned, 0.45)),
             (None, Some(Reduction::Lessened)) => Some((-1.0, 0.5)),
@@ -369,6 +387,14 @@ impl Judge<'_> {
         let what = element.what.clone();
         self.targets.push(Target { at: element.at.clone(), extent, what, reduced, amplified, verdict: None, leftover });
         Some(self.targets.len() - 1)
+    }
+
+    /// "cute fox": the word is about what is shown, not how.
+    fn describes_a_thing(&self, at: &Range<usize>) -> bool {
+        let Some(next) = self.tokens.get(at.end) else { return false };
+        at.len() == 1 && next.kind == Kind::Word && self.covering(at.end).is_none() && !self.is_light(at.end)
+            && !self.roles.has(Role::Contrast, at.end) && !self.roles.has(Role::Copula, at.end)
+            && !matches!(next.key.as_str(), "and" | "or" | "i" | "it" | "because" | "vibe" | "style" | "scene" | "background" | "on" | "of" | "when" | "if" | "from" | "about" | "like" | "not" | "do" | "please" | "enough" | "or")
     }
 
     /// Finds "not", "less" and the like before a target, past articles, degrees and copulas.
@@ -478,6 +504,15 @@ impl Judge<'_> {
         if negations == 0 && backward && (none_of.is_some() || before_clause.is_some()) {
             negations = 1;
             start = none_of.or(before_clause).unwrap_or(start);
+        }
+        // "I don't think the colours are good".
+        if let Some(denied) = (segment.start..start).find(|&t| {
+            self.roles.has(Role::Negator, t)
+                && matches!(self.key(t + 1), "think" | "find" | "feel" | "believe" | "say" | "see" | "consider")
+                && backward
+        }) {
+            negations += 1;
+            start = denied;
         }
         let mut sign = cue.sign;
         let mut weight = cue.strength;
@@ -606,6 +641,12 @@ impl Judge<'_> {
         let open = self.open_of(quiet);
         if !open.is_empty() {
             return open;
+        }
+        let relative = self.targets[whole].at.start.checked_sub(1).is_some_and(|before| {
+            self.key(before + 1) == "that" && (matches!(self.key(before), "thing" | "things" | "one" | "way" | "part" | "something" | "stuff" | "anything") || self.covering(before).is_some_and(|e| !matches!(e.what, What::Cue(_))))
+        });
+        if relative {
+            return Vec::new();
         }
         (self.previous..self.targets.len())
             .filter(|&t| self.targets[t].at.end <= self.targets[whole].at.start)
@@ -863,7 +904,8 @@ impl Judge<'_> {
                 && !matches!(next.key.as_str(), "one" | "is" | "and" | "because" | "on" | "when" | "would" | "already" | "again" | "from" | "more" | "kind" | "type" | "or" | "i" | "are" | "looks" | "so" | "about" | "has" | "will" | "please" | "anyway" | "today" | "really" | "or" | "too" | "way" | "is" | "can" | "it" | "if" | "except" | "but")
         });
         let wishes = matches!(settled.reach, Reach::Wish | Reach::Tight);
-        if (pointing && noun.is_some()) || wishes || (context.conditional && settled.sign > 0.0) || context.habitual {
+        let faint = settled.sign > 0.0 && settled.weight < 0.45 && settled.reach == Reach::Beside && !settled.from.clone().any(|t| self.roles.has(Role::Negator, t));
+        if faint || (pointing && noun.is_some()) || wishes || (context.conditional && settled.sign > 0.0) || context.habitual {
             return;
         }
         let from = settled.from.start.min(at.start)..settled.from.end.max(at.end);
@@ -873,6 +915,7 @@ impl Judge<'_> {
             weight: settled.weight * 0.7,
             tokens: from,
             directness: Directness::Whole,
+            named_by: None,
         });
     }
 
@@ -884,6 +927,7 @@ impl Judge<'_> {
             weight: settled.weight * 0.7,
             tokens: from,
             directness: Directness::Implied,
+            named_by: None,
         });
     }
 
@@ -911,6 +955,11 @@ impl Judge<'_> {
             let mut claimed = unjudged(self, since..at.start);
             if claimed.is_empty() {
                 claimed = unjudged(self, at.end..until);
+            }
+            if claimed.is_empty() && sentence.clone().all(|t| self.tokens[t].kind != Kind::Word) {
+                claimed = (self.previous..first_target)
+                    .filter(|&t| self.is_named(t) && self.targets[t].verdict.is_none())
+                    .collect();
             }
             let sign = if self.ironic && cue.sign > 0.0 { -1.0 } else { cue.sign };
             let settled = Settled { sign, weight: cue.strength, from: at.clone(), reach: Reach::Beside, void: false };
@@ -945,7 +994,8 @@ impl Judge<'_> {
                 }
                 (None, None) => continue,
             };
-            self.findings.push(Finding { what: target.what.clone(), sign, weight, tokens, directness });
+            let named_by = (target.extent.len() == 1).then_some(target.at.start);
+            self.findings.push(Finding { what: target.what.clone(), sign, weight, tokens, directness, named_by });
         }
         self.findings
     }

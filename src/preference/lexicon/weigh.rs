@@ -6,6 +6,8 @@ use std::ops::Range;
 use super::find::What;
 use super::judge::{Directness, Finding};
 use super::token::Token;
+use crate::spelling::phrase_keys;
+use crate::vocabulary::stem;
 use crate::{CommentedImage, Extraction, FREE_CATEGORY, Preference, Vocabulary};
 
 /// An attribute of the shown image.
@@ -30,7 +32,9 @@ pub(super) fn weigh(
     for finding in findings {
         match &finding.what {
             What::Attribute(index, _) => {
-                let name = vocabulary.attributes()[*index].name.clone();
+                let named = &vocabulary.attributes()[*index].name;
+                let word = finding.named_by.and_then(|at| tokens.get(at));
+                let name = word.and_then(|word| pictured(named, word, &shown)).unwrap_or(named).clone();
                 opinions.entry(name).or_default().push((finding, finding.weight));
             }
             What::Reference(categories) => {
@@ -72,6 +76,18 @@ fn shown(vocabulary: &Vocabulary, attribute: &str) -> Option<Shown> {
     }
     let name = attribute.trim().to_lowercase();
     (!name.is_empty()).then_some(Shown { name, category: None })
+}
+
+/// "the shadows" means the soft shadows of the image, if that is what it has, and not shadows in general.
+fn pictured<'a>(named: &str, word: &Token, shown: &'a [Shown]) -> Option<&'a String> {
+    if shown.iter().any(|attribute| attribute.name == named) {
+        return None;
+    }
+    let has_word = |name: &str| {
+        let keys = phrase_keys(name);
+        keys.len() > 1 && keys.last().is_some_and(|key| stem(key) == word.base)
+    };
+    shown.iter().map(|attribute| &attribute.name).find(|name| has_word(name))
 }
 
 /// Returns the attributes of the image that a word for some categories means: those in the categories, else in near ones.
