@@ -37,6 +37,8 @@ pub mod conditioning;
 mod config;
 pub mod device;
 pub mod error;
+#[cfg(test)]
+mod golden;
 mod folder;
 pub mod manifest;
 mod models;

@@ -6,3 +6,5 @@ mod encoder;
 mod tokenizer;
 
 pub(crate) use encoder::{Encoded, TextEncoders};
+#[cfg(test)]
+pub(crate) use tokenizer::ClipTokenizer;

@@ -19,7 +19,7 @@ const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// Turns texts into the token sequences that one text encoder takes.
-pub(super) struct ClipTokenizer {
+pub(crate) struct ClipTokenizer {
     tokenizer: Tokenizer,
     /// Tokens before and after every text.
     prefix: Vec<u32>,

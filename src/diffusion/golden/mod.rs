@@ -1,0 +1,44 @@
+//! Agreement with diffusers and transformers, on the fixtures that `tests/fixtures/diffusion/make_fixtures.py` made.
+
+mod batching;
+mod parts;
+mod pictures;
+mod samplers;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use candle_core::{Device, Tensor};
+
+use crate::{LoadOptions, Pipeline, VpNorm};
+
+/// The bound on every comparison: the largest difference, relative to the expected values' root mean square.
+const TOLERANCE: f32 = 1e-4;
+
+const MODELS: [&str; 2] = ["sd", "xl"];
+const PROMPT: &str = "A lighthouse at dusk, it's storm-lit";
+const NEGATIVE: &str = "blurry photo";
+const PLUS: &str = "watercolor, soft light, muted colours";
+const MINUS: &str = "neon, hard edges";
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/diffusion")
+}
+
+fn load(model: &str, vp_norm: VpNorm) -> Pipeline {
+    let options = LoadOptions { device: crate::DeviceChoice::Cpu, vp_norm, ..Default::default() };
+    Pipeline::load(&folder().join(model), &options).unwrap()
+}
+
+fn golden(key: &str) -> Tensor {
+    static GOLDEN: LazyLock<HashMap<String, Tensor>> = LazyLock::new(|| {
+        candle_core::safetensors::load(folder().join("golden.safetensors"), &Device::Cpu).unwrap()
+    });
+    GOLDEN.get(key).unwrap_or_else(|| panic!("no golden tensor `{key}`")).clone()
+}
+
+fn assert_close(what: &str, found: &Tensor, expected: &Tensor) {
+    let error = crate::ops::testing::relative_error(found, expected);
+    assert!(error < TOLERANCE, "{what}: relative error {error}");
+}
