@@ -33,13 +33,13 @@ pub enum VocabularyError {
         /// The attribute that repeats it.
         second: String,
     },
-    /// An attribute's opposite is not in the vocabulary.
-    #[error("\"{name}\" has the unknown opposite \"{opposite}\"")]
-    UnknownOpposite {
-        /// The attribute.
+    /// An attribute's `opposite`, or a category's `more`, is not in the vocabulary.
+    #[error("\"{name}\" names the unknown attribute \"{attribute}\"")]
+    UnknownAttribute {
+        /// The attribute or category.
         name: String,
-        /// Its missing opposite.
-        opposite: String,
+        /// What it names.
+        attribute: String,
     },
     /// A category is said to be near one that does not exist.
     #[error("there is no category \"{name}\"")]

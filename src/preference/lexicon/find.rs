@@ -58,6 +58,9 @@ impl Roles {
     }
 }
 
+/// First words of phrases that describe nothing when they stand apart from the second.
+const NO_MODIFIERS: [&str; 12] = ["not", "no", "few", "low", "in", "on", "by", "at", "the", "so", "all", "without"];
+
 /// Searches comments for the vocabulary and the cues.
 #[derive(Debug)]
 pub(super) struct Finder {
@@ -68,7 +71,7 @@ pub(super) struct Finder {
     pointing: HashSet<String>,
     references: Phrases<Vec<usize>>,
     /// Stems of phrases of two words, modifier and noun, for words that stand apart: "the lines are too thick".
-    compounds: HashMap<(String, String), usize>,
+    compounds: HashMap<(String, String), (usize, String)>,
     nouns: HashSet<String>,
 }
 
@@ -98,9 +101,11 @@ impl Finder {
             .map(|(keys, index)| (keys.iter().map(|key| speller.base(key).0).collect(), (index, keys)))
             .collect();
         let mut compounds = HashMap::new();
-        for (stems, (index, _)) in &stemmed {
-            if let [modifier, noun] = stems.as_slice() {
-                compounds.entry((modifier.clone(), noun.clone())).or_insert(*index);
+        for (stems, (index, keys)) in &stemmed {
+            if let [modifier, noun] = stems.as_slice()
+                && !NO_MODIFIERS.contains(&modifier.as_str())
+            {
+                compounds.entry((modifier.clone(), noun.clone())).or_insert_with(|| (*index, keys[0].clone()));
             }
         }
         let pointing =
@@ -225,8 +230,13 @@ impl Finder {
             }
             for at in modifiers(tokens, roles, noun_at) {
                 let known = self.compounds.get(&(tokens[at].base.clone(), noun.base.clone()));
-                if let Some(&index) = known.filter(|_| at != noun_at) {
-                    found.push((at..at + 1, index, noun_at));
+                let Some((index, modifier)) = known.filter(|_| at != noun_at) else { continue };
+                // "beautiful" is no "beauty lighting", and in "sweet light, ugly lines" no lines are light.
+                let key = &tokens[at].key;
+                let akin = tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
+                let apart = at + 1 != noun_at && self.pointing.contains(key);
+                if akin && !apart {
+                    found.push((at..at + 1, *index, noun_at));
                 }
             }
         }

@@ -384,9 +384,19 @@ impl Judge<'_> {
             _ => None,
         };
         let leftover = leftover.filter(|_| !matches!(element.what, What::Whole));
-        let what = element.what.clone();
+        let what = match &element.what {
+            What::Reference(categories) if amplified || reduced == Some(Reduction::Lessened) => {
+                self.quantity(categories).unwrap_or_else(|| element.what.clone())
+            }
+            other => other.clone(),
+        };
         self.targets.push(Target { at: element.at.clone(), extent, what, reduced, amplified, verdict: None, leftover });
         Some(self.targets.len() - 1)
+    }
+
+    /// "more contrast" names an attribute where "the contrast" points at the image.
+    fn quantity(&self, categories: &[usize]) -> Option<What> {
+        self.vocabulary.quantity(categories).map(|attribute| What::Attribute(attribute, None))
     }
 
     /// "cute fox": the word is about what is shown, not how.
@@ -575,7 +585,8 @@ impl Judge<'_> {
         let predicate = settled.reach == Reach::Backward || self.follows_copula(at, segment);
         let open: Vec<usize> = earlier.iter().copied().filter(|&t| self.is_open(t)).collect();
         let explicit: Vec<usize> = open.iter().copied().filter(|&t| self.targets[t].what != What::Whole).collect();
-        let next = self.next_object(at, segment);
+        // "what bugs me is the grain": what is named comes after the verb.
+        let next = self.next_object(at, segment, settled.reach == Reach::Backward);
         if predicate {
             if governed && !explicit.is_empty() {
                 return Claim::Nothing;
@@ -709,7 +720,7 @@ impl Judge<'_> {
     }
 
     /// Returns how far the next thing that can be judged is, if nothing stands between.
-    fn next_object(&self, at: &Range<usize>, segment: &Range<usize>) -> Option<usize> {
+    fn next_object(&self, at: &Range<usize>, segment: &Range<usize>, across: bool) -> Option<usize> {
         let next = self.elements.partition_point(|element| element.at.start < at.end);
         let element = self.elements.get(next).filter(|element| element.at.start < segment.end)?;
         let object = match &element.what {
@@ -720,7 +731,7 @@ impl Judge<'_> {
             What::Cue(cue) => !cue.emoji && cue.reach == Reach::Beside && element.at.start == at.end,
         };
         let gap = at.end..element.at.start;
-        let clear = gap.clone().all(|t| !self.roles.has(Role::Copula, t) && self.tokens[t].kind == Kind::Word);
+        let clear = gap.clone().all(|t| (across || !self.roles.has(Role::Copula, t)) && self.tokens[t].kind == Kind::Word);
         (object && clear).then_some(gap.len())
     }
 
@@ -860,6 +871,12 @@ impl Judge<'_> {
             self.give_whole(target, settled, context, &at);
             return;
         }
+        if let What::Reference(categories) = &self.targets[target].what
+            && self.counts(settled, target)
+            && let Some(quantity) = self.quantity(categories)
+        {
+            self.targets[target].what = quantity;
+        }
         let reduced = self.targets[target].reduced.filter(|_| !self.denial_belongs_to(target, settled));
         let sign = match reduced {
             Some(_) => -settled.sign,
@@ -873,6 +890,13 @@ impl Judge<'_> {
         let from = settled.from.start.min(start)..settled.from.end.max(extent.end);
         self.targets[target].verdict =
             Some(Verdict { sign, weight: settled.weight, from, provisional: context.habitual });
+    }
+
+    /// Tells whether a judgement asks for more or less of its object: "lacks contrast", but not "I wish the colours …".
+    fn counts(&self, settled: &Settled, target: usize) -> bool {
+        let close = self.targets[target].at.start <= settled.from.end + 1;
+        let with_article = (settled.from.end..self.targets[target].at.start).any(|t| matches!(self.key(t), "the" | "these" | "this" | "those" | "other" | "different" | "better"));
+        matches!(settled.reach, Reach::Wish | Reach::Tight) && close && !with_article
     }
 
     /// A "not" that was counted for the judgement ("*not* a fan of dark") is not counted again, nor is one that a wish

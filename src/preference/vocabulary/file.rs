@@ -24,6 +24,7 @@ struct Category {
     refers: Vec<String>,
     #[serde(default)]
     near: Vec<String>,
+    more: Option<String>,
     attributes: Vec<Attribute>,
 }
 
@@ -48,6 +49,7 @@ pub(super) fn read(text: &str) -> Result<Vocabulary, VocabularyError> {
     let mut categories: Vec<String> = Vec::new();
     let mut references: Vec<(Vec<String>, Vec<usize>)> = Vec::new();
     let mut near_names = Vec::new();
+    let mut more_names = Vec::new();
     for category in file.category {
         usable(&category.name)?;
         if categories.contains(&category.name) {
@@ -65,16 +67,19 @@ pub(super) fn read(text: &str) -> Result<Vocabulary, VocabularyError> {
             });
         }
         near_names.push(category.near);
+        more_names.push((category.name.clone(), category.more));
         categories.push(category.name);
     }
     let near = near_names.iter().map(|names| indices(names, &categories)).collect::<Result<_, _>>()?;
     check_opposites(&attributes)?;
     let (by_key, by_stem) = index(&attributes)?;
+    let more = more_names.into_iter().map(|(name, more)| quantity(name, more, &attributes)).collect::<Result<_, _>>()?;
     Ok(Vocabulary {
         attributes,
         categories,
         references,
         near,
+        more,
         by_key,
         by_stem,
     })
@@ -86,6 +91,19 @@ fn indices(names: &[String], categories: &[String]) -> Result<Vec<usize>, Vocabu
         found.ok_or_else(|| VocabularyError::UnknownCategory { name: name.clone() })
     };
     names.iter().map(index).collect()
+}
+
+/// Finds the attribute that a quantity of a category means.
+fn quantity(
+    category: String,
+    more: Option<String>,
+    attributes: &[AttributeDef],
+) -> Result<Option<usize>, VocabularyError> {
+    let Some(more) = more else { return Ok(None) };
+    match attributes.iter().position(|attribute| attribute.name == more) {
+        Some(index) => Ok(Some(index)),
+        None => Err(VocabularyError::UnknownAttribute { name: category, attribute: more }),
+    }
 }
 
 fn usable(name: &str) -> Result<(), VocabularyError> {
@@ -124,9 +142,9 @@ fn check_opposites(attributes: &[AttributeDef]) -> Result<(), VocabularyError> {
         if let Some(opposite) = &attribute.opposite
             && !names.contains(opposite.as_str())
         {
-            return Err(VocabularyError::UnknownOpposite {
+            return Err(VocabularyError::UnknownAttribute {
                 name: attribute.name.clone(),
-                opposite: opposite.clone(),
+                attribute: opposite.clone(),
             });
         }
     }

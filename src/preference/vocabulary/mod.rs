@@ -49,6 +49,8 @@ pub struct Vocabulary {
     references: Vec<(Vec<String>, Vec<usize>)>,
     /// For each category those that are meant where the image has nothing in it itself.
     near: Vec<Vec<usize>>,
+    /// For each category the attribute that a quantity of it means.
+    more: Vec<Option<usize>>,
     /// Joined word keys of every name and word → index of the attribute.
     by_key: HashMap<String, usize>,
     /// The same with every word stemmed; the first attribute in file order where stems meet.
@@ -117,6 +119,11 @@ impl Vocabulary {
     /// shows in medium and brushwork.
     pub(crate) fn near(&self, category: usize) -> &[usize] {
         self.near.get(category).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the attribute that a quantity of something means: "more contrast".
+    pub(crate) fn quantity(&self, categories: &[usize]) -> Option<usize> {
+        categories.iter().find_map(|category| *self.more.get(*category)?)
     }
 
     /// Returns the index of a category.
