@@ -9,7 +9,8 @@ use tastemaker_preference::Extraction;
 pub struct OnboardingRecord {
     /// Whose conversation it is.
     pub user: UserId,
-    /// The direct-message channel it is held in.
+    /// The direct-message channel it is held in; 0 where direct messages are closed and it is held in answers that
+    /// only the person sees.
     pub dm_channel: u64,
     /// Names of the style images, in the order they are shown.
     pub images: Vec<String>,
@@ -30,7 +31,7 @@ pub struct OnboardingRecord {
 /// Is what a person said to one image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
-    /// Name of the image.
+    /// Name of the image; empty for words about taste as such.
     pub image: String,
     /// Their words; `None` if they skipped it.
     #[serde(default)]
@@ -50,4 +51,6 @@ pub enum OnboardingState {
     Review,
     /// The profile is being edited.
     Editing,
+    /// The person wants to go on later; until then their messages are no comments.
+    Paused,
 }

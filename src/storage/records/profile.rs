@@ -81,10 +81,10 @@ mod tests {
         record.replace(liking("fine lines"));
         seen.push(record.profile.version());
         assert!(record.undo());
-        assert_eq!(record.profile.vp_plus(), "soft light");
+        assert_eq!(record.profile.vp_plus(), liking("soft light").vp_plus());
         seen.push(record.profile.version());
         assert!(record.undo());
-        assert_eq!(record.profile.vp_plus(), "bold colours");
+        assert_eq!(record.profile.vp_plus(), liking("bold colours").vp_plus());
         seen.push(record.profile.version());
         assert!(!record.undo());
         assert!(seen.is_sorted_by(|earlier, later| earlier < later), "{seen:?}");

@@ -40,21 +40,20 @@ impl Store {
             return Err(StoreError::NoSuchJob { id: job });
         }
         let key = tree::image(job, index);
-        if let Some(old) = self.aged(&key)? {
-            let mut changes = Changes::default();
-            changes.remove(Tree::Images, key);
-            changes.remove(Tree::ImageAges, old.age);
-            self.commit(&changes)?;
-            writer.image_bytes = writer.image_bytes.saturating_sub(old.bytes);
-        }
-        // First make room, then fill it: the cap holds at every moment.
-        self.evict_to(&mut writer, cap - size)?;
-        let age = tree::id(self.inner.db.generate_id()?);
         let mut changes = Changes::default();
+        let replaced = self.aged(&key)?;
+        let mut left = writer.image_bytes;
+        if let Some(old) = &replaced {
+            changes.remove(Tree::ImageAges, old.age);
+            left = left.saturating_sub(old.bytes);
+        }
+        let replaced = replaced.map(|old| old.age);
+        left = self.plan_eviction(&mut changes, left, cap - size, replaced)?;
+        let age = tree::id(self.inner.db.generate_id()?);
         changes.insert(Tree::Images, key, envelope::wrap(IMAGE_SCHEMA, &[&age, bytes]));
         changes.insert(Tree::ImageAges, age, [&key[..], &tree::id(size)].concat());
         self.commit(&changes)?;
-        writer.image_bytes += size;
+        writer.image_bytes = left + size;
         Ok(())
     }
 
@@ -75,33 +74,75 @@ impl Store {
         self.writer().image_bytes
     }
 
-    /// Adds up the bytes of all images from the index.
+    /// Adds up the bytes of all images from the index, and makes the index anew if it cannot be read.
     pub(super) fn count_image_bytes(&self) -> Result<u64, StoreError> {
         let mut total: u64 = 0;
         for entry in self.tree(Tree::ImageAges).iter() {
             let (age, value) = entry?;
-            total = total.saturating_add(read_aged(&age, &value)?.bytes);
+            match read_aged(&age, &value) {
+                Ok(aged) => total = total.saturating_add(aged.bytes),
+                Err(error) => {
+                    tracing::error!(%error, "making the index of images anew");
+                    return self.rebuild_ages();
+                }
+            }
         }
+        Ok(total)
+    }
+
+    /// Makes the index by age anew from the images, and returns their bytes. An image that cannot be read has no age,
+    /// and is of no use either: it goes.
+    fn rebuild_ages(&self) -> Result<u64, StoreError> {
+        let mut changes = Changes::default();
+        for age in self.tree(Tree::ImageAges).iter().keys() {
+            changes.remove(Tree::ImageAges, age?);
+        }
+        let mut total: u64 = 0;
+        for entry in self.tree(Tree::Images).iter() {
+            let (key, value) = entry?;
+            match split(&key, &value) {
+                Ok((age, bytes)) => {
+                    let size = bytes.len() as u64;
+                    changes.insert(Tree::ImageAges, age, [&key[..], &tree::id(size)].concat());
+                    total = total.saturating_add(size);
+                }
+                Err(_) => changes.remove(Tree::Images, &key),
+            }
+        }
+        self.commit(&changes)?;
         Ok(total)
     }
 
     /// Lets the oldest images go until at most `limit` bytes are left.
     pub(super) fn evict_to(&self, writer: &mut Writer, limit: u64) -> Result<(), StoreError> {
         let mut changes = Changes::default();
-        let mut left = writer.image_bytes;
-        for entry in self.tree(Tree::ImageAges).iter() {
-            if left <= limit {
-                break;
-            }
-            let (age, value) = entry?;
-            let oldest = read_aged(&age, &value)?;
-            changes.remove(Tree::Images, tree::image(oldest.job, oldest.index));
-            changes.remove(Tree::ImageAges, oldest.age);
-            left = left.saturating_sub(oldest.bytes);
-        }
+        let left = self.plan_eviction(&mut changes, writer.image_bytes, limit, None)?;
         self.commit(&changes)?;
         writer.image_bytes = left;
         Ok(())
+    }
+
+    /// Collects what letting the oldest images go changes, until at most `limit` of `left` bytes are left, and returns
+    /// those. The image of age `gone` is not counted in `left` any more.
+    fn plan_eviction(
+        &self,
+        changes: &mut Changes,
+        mut left: u64,
+        limit: u64,
+        gone: Option<[u8; 8]>,
+    ) -> Result<u64, StoreError> {
+        let mut entries = self.tree(Tree::ImageAges).iter();
+        while left > limit {
+            let Some(entry) = entries.next() else { break };
+            let (age, value) = entry?;
+            let oldest = read_aged(&age, &value)?;
+            if gone != Some(oldest.age) {
+                changes.remove(Tree::Images, tree::image(oldest.job, oldest.index));
+                changes.remove(Tree::ImageAges, oldest.age);
+                left = left.saturating_sub(oldest.bytes);
+            }
+        }
+        Ok(left)
     }
 
     /// Collects what removing a job's images changes.
