@@ -33,7 +33,8 @@ export function commandLine(command, text, { suggestions, leave, sent }) {
   };
 
   function add(option, value = '') {
-    const field = { option, picked: undefined };
+    const known = fixedChoices(option).find((choice) => choice.name.toLowerCase() === value.toLowerCase());
+    const field = { option, picked: known?.value };
     field.input = option.kind === 'attachment' ? filePicker(field) : textInput(field, value);
     field.element = h('span', { class: 'option' }, h('label', { for: field.input.id }, option.name), field.input);
     fields.push(field);
@@ -226,7 +227,9 @@ export function commandLine(command, text, { suggestions, leave, sent }) {
   }
 
   const sendButton = h('button', { class: 'icon-button send', type: 'button', 'aria-label': 'Send the command', onclick: send }, icon('send'));
-  row.append(h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Leave the command', onclick: () => leave('') }, icon('close')), sendButton);
+  const leaveButton = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Leave the command', onclick: () => leave('') }, icon('close'));
+  row.append(h('span', { class: 'command-end' }, leaveButton, sendButton));
+  element.addEventListener('focusout', (event) => { if (!element.contains(event.relatedTarget)) suggestions.hide(); });
   anchor.addEventListener('keydown', (event) => onKey(event, null));
   anchor.addEventListener('focus', () => suggestions.show(anchor, { title: `/${command.name}`, detail: command.description, options: optional(), preselect: false }));
   const given = readOptions(command, text);
