@@ -65,8 +65,9 @@ impl Extraction {
 }
 
 /// A comment together with what is known of the image it is about.
+///
+/// Other keys of its JSON are ignored, so that labelled or numbered comments can be fed in as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CommentedImage {
     /// The comment as the person wrote it, at most [`MAX_COMMENT_CHARS`] characters.
     pub text: String,

@@ -294,7 +294,7 @@ fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
         }
         if roles.has(Role::Copula, at) {
             linked = true;
-        } else if linked || tokens[at].comparative || (noun + 1..at).all(joins) {
+        } else if linked || tokens[at].comparative || (noun + 1..at).all(|t| joins(t) && !matches!(tokens[t].key.as_str(), "and" | "or" | ",")) {
             places.push(at);
         } else if !joins(at) && !matches!(key, "in" | "here" | "that" | "which" | "this" | "of" | "image" | "picture" | "it") {
             break;

@@ -199,7 +199,11 @@ impl Judge<'_> {
             _ => None,
         };
         let mut last = governor.clone().or_else(|| before.clone());
-        let mut quiet_targets: Vec<usize> = Vec::new();
+        // "busy, but in a good way": after a contrast a judgement without a subject is about what came before.
+        let mut quiet_targets: Vec<usize> = match clause.link {
+            Link::Contrast => self.open_of(&(context.sentence_start..self.targets.len()).collect::<Vec<_>>()),
+            _ => Vec::new(),
+        };
         let mut has_cue = clause.link == Link::Exception;
         for (number, segment) in clause.segments.iter().enumerate() {
             let elements = self.elements_in(segment);
@@ -915,8 +919,9 @@ impl Judge<'_> {
         }
         let waiting = self.antecedents(target, &[]);
         if !waiting.is_empty() {
+            let settled = Settled { from: settled.from.start..settled.from.end.max(at.end), ..settled.clone() };
             for t in waiting {
-                self.give(t, settled, context);
+                self.give(t, &settled, context);
             }
             return;
         }
@@ -933,9 +938,11 @@ impl Judge<'_> {
             return;
         }
         let from = settled.from.start.min(at.start)..settled.from.end.max(at.end);
+        // "I like it less than the last one".
+        let sign = if matches!(self.key(at.end), "less" | "least") { -settled.sign } else { settled.sign };
         self.findings.push(Finding {
             what: What::Whole,
-            sign: settled.sign,
+            sign,
             weight: settled.weight * 0.7,
             tokens: from,
             directness: Directness::Whole,

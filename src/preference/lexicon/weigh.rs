@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::find::What;
 use super::judge::{Directness, Finding};
-use super::token::Token;
+use super::token::{Kind, Token};
 use crate::spelling::phrase_keys;
 use crate::vocabulary::stem;
 use crate::{CommentedImage, Extraction, FREE_CATEGORY, Preference, Vocabulary};
@@ -123,7 +123,10 @@ fn settled<'a>(opinions: &[(&'a Finding, f32)]) -> Option<(&'a Finding, f32)> {
 }
 
 fn evidence(text: &str, tokens: &[Token], range: &Range<usize>) -> String {
-    let words = tokens.get(range.start..range.end.min(tokens.len())).unwrap_or_default();
+    // Half a contraction ("'d prefer") is shown whole.
+    let half = |at: usize| at > 0 && tokens.get(at).is_some_and(|t| t.kind == Kind::Word && t.span.start == tokens[at - 1].span.end && tokens[at - 1].kind == Kind::Word);
+    let first = if half(range.start) { range.start - 1 } else { range.start };
+    let words = tokens.get(first..range.end.min(tokens.len())).unwrap_or_default();
     let (Some(start), Some(end)) =
         (words.iter().map(|token| token.span.start).min(), words.iter().map(|token| token.span.end).max())
     else {
