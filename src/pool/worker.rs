@@ -39,8 +39,7 @@ pub(crate) fn run<B: Backend>(mut make: BackendFactory<B>, shared: &Arc<Shared>,
                 // A device that worked before its loss is tried at once; one that never did is not hammered.
                 if stepped {
                     pause = FIRST_PAUSE;
-                } else if !shared.pause(pause) {
-                    break;
+                    continue;
                 }
             }
             Err(fault) if fault.is(BackendErrorKind::Invalid) => {
@@ -53,10 +52,10 @@ pub(crate) fn run<B: Backend>(mut make: BackendFactory<B>, shared: &Arc<Shared>,
                 let error = fault.into_backend_error();
                 tracing::error!(worker = index, %error, ?pause, "backend could not be made, trying again");
                 shared.report_state(index, WorkerState::Recovering(error));
-                if !shared.pause(pause) {
-                    break;
-                }
             }
+        }
+        if !shared.pause(pause) {
+            break;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

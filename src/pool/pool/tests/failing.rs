@@ -173,7 +173,8 @@ async fn a_job_that_loses_the_device_twice_fails_and_the_next_is_drawn() {
     let mut cursed = pool.submit(job(1, 10, 1, "x")).unwrap();
     stage.allow(2);
     calls.find(|call| matches!(call, Call::Step { ok: false, .. }));
-    stage.rules().lose_in = Some(1);
+    // Again after one good step of the new backend.
+    stage.rules().lose_in = Some(2);
     let mut next_job = pool.submit(job(2, 20, 1, "x")).unwrap();
     stage.open();
     assert_eq!(
@@ -213,13 +214,14 @@ async fn a_worker_whose_model_is_wrong_gives_up_and_says_why() {
 #[tokio::test]
 async fn jobs_submitted_before_the_last_worker_gave_up_are_told() {
     let (stage, _calls) = Stage::new();
-    let rules = stage.rules();
-    let pool = WorkerPool::start(stage.backends(1), options(1));
-    // The factory waits for the rules, so the job is in the queue before it can fail.
-    let mut handle = pool.submit(job(1, 10, 1, "x")).unwrap();
-    let mut rules = rules;
-    rules.build_is_invalid = true;
-    drop(rules);
+    let (_pool, mut handle) = {
+        // The factory waits for the rules, so the job is in the queue before it can fail.
+        let mut rules = stage.rules();
+        let pool = WorkerPool::start(stage.backends(1), options(1));
+        let handle = pool.submit(job(1, 10, 1, "x")).unwrap();
+        rules.build_is_invalid = true;
+        (pool, handle)
+    };
     assert_eq!(error_of_job(&mut handle).await, JobError::Unavailable);
 }
 
