@@ -4,7 +4,7 @@
 //! the log line carries too. No library's own words reach a person.
 
 use serenity::all::{DiscordJsonError, ErrorResponse, HttpError};
-use tastemaker_pool::{BackendError, Refusal};
+use tastemaker_pool::{BackendError, JobError, Refusal};
 use tastemaker_preference::{ExtractError, ImportError};
 use tastemaker_storage::StoreError;
 use thiserror::Error;
@@ -13,6 +13,9 @@ use thiserror::Error;
 const CANNOT_DM: [isize; 2] = [50007, 50278];
 /// Discord's codes for something that is no longer there: message, channel, interaction, webhook.
 const GONE: [isize; 5] = [10003, 10008, 10015, 10062, 50027];
+
+/// Discord's code for files that are larger than it takes.
+const TOO_LARGE: isize = 40005;
 
 /// Is any failure while answering an event.
 #[derive(Debug, Error)]
@@ -36,6 +39,9 @@ pub enum BotError {
     /// A comment could not be read.
     #[error("extractor: {0}")]
     Extract(#[from] ExtractError),
+    /// A job that was taken has failed.
+    #[error("job: {0}")]
+    Job(#[from] JobError),
     /// A worker failed.
     #[error("worker: {0}")]
     Worker(#[from] BackendError),
@@ -74,6 +80,27 @@ impl BotError {
         self.discord_code().is_some_and(|code| CANNOT_DM.contains(&code))
     }
 
+    /// Tells whether the same request has a fair chance a little later: Discord did not answer, or not sensibly.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Discord(error) => match error.as_ref() {
+                serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal)) => {
+                    refusal.status_code.is_server_error() || matches!(refusal.status_code.as_u16(), 408 | 429)
+                }
+                serenity::Error::Http(HttpError::Request(_)) | serenity::Error::Io(_) => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Tells whether Discord found the files of a request too large.
+    pub fn is_too_large(&self) -> bool {
+        self.discord_code() == Some(TOO_LARGE)
+            || matches!(self, Self::Discord(error) if matches!(error.as_ref(),
+                serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal)) if refusal.status_code.as_u16() == 413))
+    }
+
     /// Tells whether the message, channel or interaction is no longer there, so that there is nobody to answer.
     pub fn is_gone(&self) -> bool {
         self.discord_code().is_some_and(|code| GONE.contains(&code))
@@ -105,6 +132,18 @@ impl Incident {
             BotError::Say(message) => Self { message: message.clone(), id: None },
             BotError::Refused(refusal) => Self { message: refusal.to_string(), id: None },
             BotError::Import(problem) => Self { message: format!("I can't read that profile: {problem}"), id: None },
+            BotError::Job(JobError::DeadlineExceeded { .. }) => {
+                tracing::warn!(%error, doing, "a job was given up");
+                Self { message: "That took longer than I allow, so I stopped. Fewer pictures at once are quicker; please try again.".into(), id: None }
+            }
+            BotError::Job(JobError::OutOfMemory { .. }) => {
+                tracing::error!(%error, doing, "a picture does not fit into memory");
+                Self { message: "That picture is too large for the memory I have. A square one may fit.".into(), id: None }
+            }
+            BotError::Job(JobError::Unavailable) => {
+                tracing::error!(%error, doing, "no device works");
+                Self { message: Refusal::Unavailable.to_string(), id: None }
+            }
             other => {
                 let id = format!("{:08x}", rand::random::<u32>());
                 tracing::error!(incident = %id, doing, error = %other, "an event failed");

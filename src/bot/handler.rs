@@ -1,6 +1,6 @@
 //! Sends each gateway event to the module that answers it, and each failure to the person who caused it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serenity::all::{
     CommandInteraction, ComponentInteraction, Context, EventHandler, Interaction, Message, ModalInteraction, Reaction, Ready,
@@ -14,17 +14,20 @@ use super::{App, help, imagine, onboarding, profile, reply};
 /// Shown for a button of a version that is no longer understood.
 const OLD_BUTTON: &str = "That button is from an older version of me and no longer does anything.";
 
+/// Answers events with the app, which is set between the making of the client and its start: the client wants its handler
+/// first, and the app holds the client's REST API.
+#[derive(Clone, Default)]
 pub(super) struct Handler {
-    app: Arc<App>,
+    app: Arc<OnceLock<Arc<App>>>,
 }
 
 impl Handler {
-    pub(super) fn new(app: Arc<App>) -> Self {
-        Self { app }
+    /// Gives the handler its app; later calls change nothing.
+    pub(super) fn serve(&self, app: &Arc<App>) {
+        self.app.get_or_init(|| Arc::clone(app));
     }
 
-    async fn command(&self, ctx: &Context, command: &CommandInteraction) -> Result<(), BotError> {
-        let app = &self.app;
+    async fn command(app: &Arc<App>, ctx: &Context, command: &CommandInteraction) -> Result<(), BotError> {
         match command.data.name.as_str() {
             commands::imagine::NAME => imagine::on_command(app, ctx, command).await,
             commands::cancel::NAME => imagine::on_cancel(app, ctx, command).await,
@@ -36,8 +39,7 @@ impl Handler {
         }
     }
 
-    async fn component(&self, ctx: &Context, component: &ComponentInteraction) -> Result<(), BotError> {
-        let app = &self.app;
+    async fn component(app: &Arc<App>, ctx: &Context, component: &ComponentInteraction) -> Result<(), BotError> {
         match component.data.custom_id.parse::<CustomId>() {
             Ok(CustomId::Imagine(id)) => imagine::on_component(app, ctx, component, id).await,
             Ok(CustomId::Onboarding(id)) => onboarding::on_component(app, ctx, component, id).await,
@@ -46,8 +48,7 @@ impl Handler {
         }
     }
 
-    async fn modal(&self, ctx: &Context, modal: &ModalInteraction) -> Result<(), BotError> {
-        let app = &self.app;
+    async fn modal(app: &Arc<App>, ctx: &Context, modal: &ModalInteraction) -> Result<(), BotError> {
         match modal.data.custom_id.parse::<CustomId>() {
             Ok(CustomId::Imagine(id)) => imagine::on_modal(app, ctx, modal, id).await,
             Ok(CustomId::Onboarding(id)) => onboarding::on_modal(app, ctx, modal, id).await,
@@ -64,12 +65,13 @@ impl EventHandler for Handler {
     }
 
     async fn interaction_create(&self, ctx: Context, interaction: Interaction) {
-        let _running = self.app.tasks.token();
+        let Some(app) = self.app.get() else { return };
+        let _running = app.tasks.token();
         let (result, doing) = match &interaction {
-            Interaction::Command(command) => (self.command(&ctx, command).await, "command"),
-            Interaction::Component(component) => (self.component(&ctx, component).await, "component"),
-            Interaction::Modal(modal) => (self.modal(&ctx, modal).await, "modal"),
-            Interaction::Autocomplete(typing) => (profile::on_autocomplete(&self.app, &ctx, typing).await, "autocomplete"),
+            Interaction::Command(command) => (Self::command(app, &ctx, command).await, "command"),
+            Interaction::Component(component) => (Self::component(app, &ctx, component).await, "component"),
+            Interaction::Modal(modal) => (Self::modal(app, &ctx, modal).await, "modal"),
+            Interaction::Autocomplete(typing) => (profile::on_autocomplete(app, &ctx, typing).await, "autocomplete"),
             _ => return,
         };
         let Err(error) = result else { return };
@@ -88,8 +90,9 @@ impl EventHandler for Handler {
         if message.author.bot || message.guild_id.is_some() {
             return;
         }
-        let _running = self.app.tasks.token();
-        if let Err(error) = onboarding::on_message(&self.app, &ctx, &message).await {
+        let Some(app) = self.app.get() else { return };
+        let _running = app.tasks.token();
+        if let Err(error) = onboarding::on_message(app, &ctx, &message).await {
             let incident = Incident::report(&error, "message");
             if let Err(error) = message.channel_id.say(&ctx.http, incident.message).await {
                 tracing::warn!(%error, "the failure could not be told");
@@ -108,11 +111,12 @@ impl EventHandler for Handler {
 
 impl Handler {
     async fn reaction(&self, ctx: &Context, reaction: &Reaction, added: bool) {
-        if reaction.user_id.is_none_or(|user| user == self.app.me) {
+        let Some(app) = self.app.get() else { return };
+        if reaction.user_id.is_none_or(|user| user == app.me) {
             return;
         }
-        let _running = self.app.tasks.token();
-        if let Err(error) = imagine::on_reaction(&self.app, ctx, reaction, added).await {
+        let _running = app.tasks.token();
+        if let Err(error) = imagine::on_reaction(app, ctx, reaction, added).await {
             let incident = Incident::report(&error, "reaction");
             if let Err(error) = reaction.channel_id.say(&ctx.http, incident.message).await {
                 tracing::warn!(%error, "the failure could not be told");

@@ -17,11 +17,12 @@ mod reply;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serenity::all::{Client, GatewayIntents, Http, ShardManager};
+use serenity::all::{ClientBuilder, GatewayIntents, ShardManager};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use handler::Handler;
 
 pub use context::App;
 pub use endpoint::Endpoint;
@@ -78,14 +79,16 @@ impl Bot {
         let application = http.get_current_application_info().await?;
         http.set_application_id(application.id);
 
-        let app = Arc::new(App::open(config, Arc::new(http), me.id, application.id).await?);
+        // One REST client for all: its rate limiter must see every request. No event comes before the client is started.
+        let handler = Handler::default();
+        let mut client = ClientBuilder::new_with_http(http, INTENTS).event_handler(handler.clone()).await?;
+        let app = Arc::new(App::open(config, Arc::clone(&client.http), me.id, application.id).await?);
+        handler.serve(&app);
         app.register_commands().await?;
-        let mut client = Client::builder_with_http(Arc::clone(&app.http), INTENTS)?
-            .event_handler(handler::Handler::new(Arc::clone(&app)))
-            .await?;
         let shards = Arc::clone(&client.shard_manager);
         let client = tokio::spawn(async move { client.start_autosharded().await });
         imagine::recover(&app).await;
+        onboarding::recover(&app).await;
         tracing::info!(bot = %me.name, model = %app.model.name, "ready");
         Ok(Self { app, shards, client })
     }

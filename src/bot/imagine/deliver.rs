@@ -1,0 +1,215 @@
+//! Brings the end of a job to the person who asked: once, wherever it still can be.
+
+use std::time::Duration;
+
+use image::RgbImage;
+use serenity::all::{ChannelId, MessageId, ReactionType};
+use tastemaker_storage::{JobRecord, JobState, Receipt, Store, StoreError};
+use tokio::task::spawn_blocking;
+
+use super::answer::{Answer, Post};
+use super::beta::Step;
+use super::follow::End;
+use super::render::{self, Task};
+use super::{now_ms, pictures, records};
+use crate::bot::context::App;
+use crate::bot::errors::{BotError, Incident};
+use crate::receipt;
+
+/// Longest wait between two attempts to reach Discord.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Attempts to reach Discord, some ten minutes in all. After the next start they begin anew.
+const ATTEMPTS: u32 = 15;
+/// Times that a result is made smaller before it is given up.
+const SHRINKINGS: u32 = 4;
+
+/// Writes the end of a job down and shows it.
+pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, end: End) {
+    match end {
+        End::Finished { pictures, elapsed } => {
+            let receipt = Receipt {
+                model: app.model.name.clone(),
+                model_hash: app.model_hash().to_owned(),
+                elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                finished_at: now_ms(),
+            };
+            task.record.receipt = Some(receipt);
+            task.record.state = JobState::Done;
+            match keep(app, task, pictures).await {
+                Ok(pngs) => show_result(app, task, answer, pngs).await,
+                Err(error) => fail(app, task, answer, &error).await,
+            }
+        }
+        End::Failed(error) => fail(app, task, answer, &error.into()).await,
+        End::Cancelled => {
+            task.record.state = JobState::Cancelled;
+            records::save(app, &task.record).await;
+            if let Err(error) = answer.update(&app.http, &render::cancelled(task)).await {
+                tracing::debug!(job = task.record.job.id, %error, "the cancellation could not be shown");
+            }
+        }
+        End::Kept => {
+            if let Err(error) = answer.update(&app.http, &render::kept(task)).await {
+                tracing::debug!(job = task.record.job.id, %error, "the restart could not be announced");
+            }
+        }
+    }
+}
+
+/// Encodes the pictures and writes them down together with the job that is now done.
+///
+/// A disk that does not take them is logged; the person gets the pictures all the same.
+async fn keep(app: &App, task: &Task, pictures: Vec<RgbImage>) -> Result<Vec<Vec<u8>>, BotError> {
+    let (store, record) = (app.store.clone(), task.record.clone());
+    let encoded = spawn_blocking(move || -> Result<Vec<Vec<u8>>, BotError> {
+        let pngs = pictures
+            .iter()
+            .enumerate()
+            .map(|(index, picture)| receipt::encode(picture, &record, index))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(BotError::internal)?;
+        match write_down(&store, &record, &pngs) {
+            Ok(()) => {}
+            Err(StoreError::NoSuchJob { id }) => tracing::debug!(job = id, "deleted while under way"),
+            Err(error) => tracing::error!(job = record.job.id, %error, "a result could not be kept"),
+        }
+        Ok(pngs)
+    });
+    encoded.await.map_err(BotError::internal)?
+}
+
+/// Writes pictures before the record that says they are there.
+fn write_down(store: &Store, record: &JobRecord, pngs: &[Vec<u8>]) -> Result<(), StoreError> {
+    for (png, index) in pngs.iter().zip(0..) {
+        store.put_image(record.job.id, index, png)?;
+    }
+    store.put_job(record)
+}
+
+/// Shows the pictures of a job that is done.
+pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer, pngs: Vec<Vec<u8>>) {
+    if is_delivered(app, task).await {
+        return;
+    }
+    let request = &task.record.job.request;
+    let post = Post { files: Some(pictures::results(request, &pngs)), ..render::finished(task) };
+    match persist(app, task, answer, post, &pngs).await {
+        Ok(place) => {
+            delivered(app, task, Some(place)).await;
+            if render::is_personal(&task.record) {
+                offer_reactions(app, place).await;
+            }
+        }
+        Err(error) => undeliverable(app, task, &error).await,
+    }
+}
+
+/// Writes a failure down and shows it in words fit for the person.
+pub(super) async fn fail(app: &App, task: &mut Task, answer: &mut Answer, error: &BotError) {
+    task.record.state = JobState::Failed;
+    task.record.failure = Some(Incident::report(error, "job").message);
+    records::save(app, &task.record).await;
+    show_failure(app, task, answer).await;
+}
+
+/// Shows the failure of a job that was written down.
+pub(super) async fn show_failure(app: &App, task: &mut Task, answer: &mut Answer) {
+    let message = task.record.failure.clone().unwrap_or_else(|| "Something broke on my side.".to_owned());
+    let post = render::failed(task, &message);
+    match persist(app, task, answer, post, &[]).await {
+        Ok(place) => delivered(app, task, Some(place)).await,
+        Err(error) => undeliverable(app, task, &error).await,
+    }
+}
+
+/// Delivers a post, patiently where Discord is out of reach, and smaller where it is too large.
+async fn persist(
+    app: &App,
+    task: &Task,
+    answer: &mut Answer,
+    mut post: Post,
+    pngs: &[Vec<u8>],
+) -> Result<(ChannelId, MessageId), BotError> {
+    let mut wait = Duration::from_secs(1);
+    let (mut attempts, mut shrinkings) = (0, 0);
+    loop {
+        let error = match answer.deliver(&app.http, &post).await {
+            Ok(place) => return Ok(place),
+            Err(error) => error,
+        };
+        if error.is_too_large() && shrinkings < SHRINKINGS && !pngs.is_empty() {
+            let (request, pngs) = (task.record.job.request.clone(), pngs.to_vec());
+            let smaller = spawn_blocking(move || pictures::smaller(&request, &pngs, shrinkings)).await;
+            post.files = Some(smaller.map_err(BotError::internal)?.map_err(BotError::internal)?);
+            if shrinkings == 0 {
+                post.content.push_str("\n-# Compressed, because this channel takes no larger files.");
+            }
+            shrinkings += 1;
+            continue;
+        }
+        attempts += 1;
+        if !error.is_transient() || attempts >= ATTEMPTS {
+            return Err(error);
+        }
+        tracing::warn!(job = task.record.job.id, %error, "Discord is out of reach, trying again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+            () = app.stopping.cancelled() => return Err(error),
+        }
+    }
+}
+
+/// Asks the store, which alone knows what a process before this one has shown.
+async fn is_delivered(app: &App, task: &Task) -> bool {
+    let id = task.record.job.id;
+    match app.with_store(move |store| store.job(id)).await {
+        Ok(record) => record.is_some_and(|record| record.delivered),
+        Err(error) => {
+            tracing::error!(job = id, %error, "a job could not be read");
+            false
+        }
+    }
+}
+
+/// Writes down that a job's end has been shown, and in which message.
+async fn delivered(app: &App, task: &mut Task, place: Option<(ChannelId, MessageId)>) {
+    if let Some((channel, message)) = place {
+        task.record.channel = channel.get();
+        task.record.message = Some(message.get());
+    }
+    task.record.delivered = true;
+    let (id, channel, message) = (task.record.job.id, task.record.channel, task.record.message);
+    let written = app.with_store(move |store| {
+        store.update_job(id, |record| {
+            record.channel = channel;
+            record.message = message;
+        })?;
+        store.mark_delivered(id)
+    });
+    match written.await {
+        Ok(true) => {}
+        Ok(false) => tracing::debug!(job = id, "deleted, or shown before"),
+        Err(error) => tracing::error!(job = id, %error, "a delivery could not be written down"),
+    }
+}
+
+/// Gives up a result that has nowhere to go, unless a later start may find a way.
+async fn undeliverable(app: &App, task: &mut Task, error: &BotError) {
+    let job = task.record.job.id;
+    if error.is_transient() {
+        tracing::warn!(job, %error, "a result waits for the next start");
+    } else {
+        tracing::warn!(job, %error, "a result has nowhere to go");
+        delivered(app, task, None).await;
+    }
+}
+
+/// Puts the reactions that move β under a result. Where that is not permitted, buttons still do their part.
+pub(super) async fn offer_reactions(app: &App, (channel, message): (ChannelId, MessageId)) {
+    for emoji in Step::OFFERED {
+        if let Err(error) = channel.create_reaction(&app.http, message, ReactionType::Unicode(emoji.to_owned())).await {
+            tracing::debug!(%error, "no reactions here");
+            return;
+        }
+    }
+}

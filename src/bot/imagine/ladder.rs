@@ -1,0 +1,143 @@
+//! Lets quick successive reactions to one message end in one picture.
+//!
+//! The first reaction to a message opens a *climb*; as long as it lasts, every further reaction moves the β that it
+//! aims at, and the latest aim is the one that is drawn.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tastemaker_pool::JobId;
+use tokio::sync::watch;
+
+use super::beta::Step;
+
+/// Quiet time after which an aim counts as settled. Long enough for two presses in a row, short beside a picture.
+pub(super) const SETTLE: Duration = Duration::from_millis(700);
+
+/// Holds the climbs under way, by the job whose pictures were reacted to.
+#[derive(Debug, Default)]
+pub(super) struct Ladders(Mutex<HashMap<JobId, watch::Sender<f64>>>);
+
+/// Says what a reaction led to.
+#[derive(Debug)]
+pub(super) enum Reacted {
+    /// It opened a climb, which follows the aim from here.
+    Opened(watch::Receiver<f64>),
+    /// It moved the aim of a climb under way.
+    Joined,
+    /// β is there already and no climb is under way.
+    AlreadyThere,
+}
+
+impl Ladders {
+    /// Applies a reaction to the pictures of job `source`, which were made with β `base`.
+    pub(super) fn react(&self, source: JobId, base: f64, step: Step, by: f64) -> Reacted {
+        let mut climbs = self.lock();
+        if let Some(aim) = climbs.get(&source) {
+            aim.send_if_modified(|beta| {
+                let moved = step.apply(*beta, by);
+                std::mem::replace(beta, moved) != moved
+            });
+            return Reacted::Joined;
+        }
+        let aim = step.apply(base, by);
+        if aim == base {
+            return Reacted::AlreadyThere;
+        }
+        let (sender, receiver) = watch::channel(aim);
+        climbs.insert(source, sender);
+        Reacted::Opened(receiver)
+    }
+
+    /// Ends a climb, unless its aim has moved since `seen` was last read: then it must go on.
+    pub(super) fn close(&self, source: JobId, seen: &watch::Receiver<f64>) -> bool {
+        let mut climbs = self.lock();
+        if seen.has_changed().unwrap_or(false) {
+            return false;
+        }
+        climbs.remove(&source);
+        true
+    }
+
+    /// Ends a climb whatever its aim, so that one that failed does not swallow later reactions.
+    pub(super) fn abandon(&self, source: JobId) {
+        self.lock().remove(&source);
+    }
+
+    // Every change is a single insertion or removal, so a map whose lock was poisoned is still sound.
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<f64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the aim has not moved for [`SETTLE`] and returns it.
+pub(super) async fn settle(aim: &mut watch::Receiver<f64>) -> f64 {
+    loop {
+        let beta = *aim.borrow_and_update();
+        match tokio::time::timeout(SETTLE, aim.changed()).await {
+            Ok(Ok(())) => {}
+            // Quiet, or the climb was abandoned: either way this is the latest aim.
+            Ok(Err(_)) | Err(_) => return beta,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(ladders: &Ladders, base: f64, step: Step) -> watch::Receiver<f64> {
+        match ladders.react(1, base, step, 0.2) {
+            Reacted::Opened(aim) => aim,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_latest_of_quick_reactions_wins() {
+        let ladders = Ladders::default();
+        let mut aim = opened(&ladders, 0.2, Step::Up);
+        assert!(matches!(ladders.react(1, 0.2, Step::Up, 0.2), Reacted::Joined));
+        assert!(matches!(ladders.react(1, 0.2, Step::Up, 0.2), Reacted::Joined));
+        assert_eq!(settle(&mut aim).await, 0.8);
+        assert!(ladders.close(1, &aim));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reaction_while_a_picture_is_drawn_keeps_the_climb_open() {
+        let ladders = Ladders::default();
+        let mut aim = opened(&ladders, 0.6, Step::Up);
+        assert_eq!(settle(&mut aim).await, 0.8);
+        ladders.react(1, 0.6, Step::Up, 0.2);
+        assert!(!ladders.close(1, &aim));
+        assert_eq!(settle(&mut aim).await, 1.0);
+        assert!(ladders.close(1, &aim));
+        // Closed: the next reaction counts from the picture's own β again.
+        assert_eq!(*opened(&ladders, 0.6, Step::Down).borrow(), 0.4);
+    }
+
+    #[test]
+    fn a_step_beyond_the_end_opens_nothing() {
+        let ladders = Ladders::default();
+        assert!(matches!(ladders.react(1, 1.0, Step::Up, 0.2), Reacted::AlreadyThere));
+        assert!(matches!(ladders.react(1, 0.0, Step::To(0.0), 0.2), Reacted::AlreadyThere));
+    }
+
+    #[test]
+    fn a_reaction_that_changes_nothing_does_not_disturb_a_climb() {
+        let ladders = Ladders::default();
+        let aim = opened(&ladders, 0.9, Step::Up);
+        ladders.react(1, 0.9, Step::Up, 0.2);
+        assert!(!aim.has_changed().unwrap());
+    }
+
+    #[test]
+    fn messages_do_not_share_climbs() {
+        let ladders = Ladders::default();
+        let _aim = opened(&ladders, 0.6, Step::Up);
+        assert!(matches!(ladders.react(2, 0.6, Step::Up, 0.2), Reacted::Opened(_)));
+        ladders.abandon(1);
+        assert!(matches!(ladders.react(1, 0.6, Step::Up, 0.2), Reacted::Opened(_)));
+    }
+}

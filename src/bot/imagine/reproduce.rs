@@ -1,0 +1,88 @@
+//! The command line that makes a picture again.
+
+use tastemaker_pool::ImageRequest;
+
+/// Writes the command line that gives the pictures of `request` with the model of this manifest name or folder.
+pub(super) fn command_line(request: &ImageRequest, model: &str) -> String {
+    // A leading dash would be taken for an option: such a prompt comes last, after "--".
+    let dashed = request.prompt.starts_with('-');
+    let mut line = String::from("tastemaker imagine");
+    if !dashed {
+        line.push_str(&format!(" {}", quote(&request.prompt)));
+    }
+    let mut option = |name: &str, value: &str| {
+        let separator = if value.starts_with('-') { '=' } else { ' ' };
+        line.push_str(&format!(" --{name}{separator}{}", quote(value)));
+    };
+    option("model", model);
+    if !request.negative.is_empty() {
+        option("negative", &request.negative);
+    }
+    if !request.vp_plus.is_empty() {
+        option("like", &request.vp_plus);
+    }
+    if !request.vp_minus.is_empty() {
+        option("dislike", &request.vp_minus);
+    }
+    option("beta", &request.beta.to_string());
+    option("conditioning", &request.conditioning);
+    option("seed", &request.seed.to_string());
+    for variation in &request.variations {
+        option("vary", &format!("{}:{}", variation.seed, variation.strength));
+    }
+    option("steps", &request.steps.to_string());
+    option("guidance", &request.guidance.to_string());
+    option("scheduler", &request.scheduler);
+    option("size", &format!("{}x{}", request.width, request.height));
+    if request.count > 1 {
+        option("count", &request.count.to_string());
+    }
+    if dashed {
+        line.push_str(&format!(" -- {}", quote(&request.prompt)));
+    }
+    line
+}
+
+/// Quotes an argument for a POSIX shell, where it needs that.
+fn quote(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | ':' | '_' | '/' | '-');
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tastemaker_pool::Variation;
+
+    use super::super::render::tests::task;
+    use super::*;
+
+    #[test]
+    fn the_command_line_says_everything() {
+        let mut request = task(0.6).record.job.request;
+        request.variations.push(Variation { seed: 9, strength: 0.35 });
+        assert_eq!(
+            command_line(&request, "embedded"),
+            "tastemaker imagine 'a *lighthouse*' --model embedded --like 'watercolour, soft light' \
+             --dislike 'neon colours' --beta 0.6 --conditioning embedding --seed 7 --vary 9:0.35 --steps 20 --guidance 5 \
+             --scheduler ddim --size 128x128"
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_a_prompt_as_it_was_typed() {
+        assert_eq!(quote("it's $HOME `x`"), r"'it'\''s $HOME `x`'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn a_prompt_is_never_an_option() {
+        let mut request = task(0.6).record.job.request;
+        request.prompt = "--out /etc".into();
+        request.negative = "-x".into();
+        let line = command_line(&request, "embedded");
+        assert!(line.contains(" --negative=-x ") && line.ends_with(" -- '--out /etc'"), "{line}");
+    }
+}

@@ -1,0 +1,283 @@
+//! From what a person asked for to the request that the pool gets; pure.
+
+use tastemaker_commands::imagine::Aspect;
+use tastemaker_pool::{ImageRequest, Variation};
+use tastemaker_storage::{AppliedAttribute, JobRecord};
+
+use super::taste::Taste;
+use super::{beta, render, size};
+use crate::config::Generation;
+
+/// How far *vary* turns the noise: near enough to be the same idea, far enough to be another picture.
+const VARY_STRENGTH: f64 = 0.35;
+/// Variations in a row that a request carries. Beyond them the oldest has long been turned away from, and is let go.
+const VARIATIONS_LIMIT: usize = 16;
+
+/// Is what the model at hand draws by default.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ModelDefaults {
+    /// Width and height in pixels that it was trained on.
+    pub native: (u32, u32),
+    /// What both sides must be divisible by.
+    pub multiple: u32,
+    /// Denoising steps.
+    pub steps: u32,
+    /// Guidance scale.
+    pub guidance: f64,
+    /// Guidance rescale, 0 to 1.
+    pub guidance_rescale: f64,
+    /// Scheduler name.
+    pub scheduler: String,
+    /// Conditioning mode.
+    pub conditioning: String,
+}
+
+/// Is what a person asked for in `/imagine`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Wish {
+    /// What to draw.
+    pub prompt: String,
+    /// What to avoid.
+    pub negative: String,
+    /// β, if given.
+    pub beta: Option<f64>,
+    /// Seed.
+    pub seed: u64,
+    /// Number of pictures.
+    pub count: u8,
+    /// Shape of the pictures.
+    pub aspect: Aspect,
+    /// Whether to leave the person's taste aside.
+    pub plain: bool,
+}
+
+/// Is a request together with what the record of its job says about the taste in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Draft {
+    /// What the pool gets.
+    pub request: ImageRequest,
+    /// The attributes in VP+ and VP−.
+    pub applied: Vec<AppliedAttribute>,
+    /// Version of the profile they come from.
+    pub profile_version: Option<u64>,
+}
+
+impl Draft {
+    /// The request of a job that is there, with its taste.
+    fn like(source: &JobRecord) -> Self {
+        Self {
+            request: source.job.request.clone(),
+            applied: source.applied.clone(),
+            profile_version: source.profile_version,
+        }
+    }
+
+    /// Puts a taste in place of the one that is there, at `beta` or else at the person's own default β.
+    ///
+    /// Without a taste the picture is plain, whatever β was asked for.
+    fn personalise(&mut self, taste: Option<&Taste>, beta: Option<f64>) {
+        let Some(taste) = taste else {
+            self.request.vp_plus.clear();
+            self.request.vp_minus.clear();
+            self.request.beta = 0.0;
+            self.applied.clear();
+            self.profile_version = None;
+            return;
+        };
+        self.request.vp_plus = taste.vp_plus.clone();
+        self.request.vp_minus = taste.vp_minus.clone();
+        self.request.beta = beta::round(beta.unwrap_or(taste.strength).clamp(0.0, 1.0));
+        self.applied = taste.applied.clone();
+        self.profile_version = Some(taste.version);
+    }
+
+    fn for_asker(source: &JobRecord, asker: Asker<'_>) -> Self {
+        let mut draft = Self::like(source);
+        let personal = render::is_personal(source);
+        // Plain by choice stays plain; plain for want of a profile does not.
+        let beta = (personal && source.job.request.beta == 0.0).then_some(0.0);
+        match asker {
+            Asker::Owner(taste) if !personal => draft.personalise(taste, beta),
+            Asker::Owner(_) => {}
+            Asker::Other(taste) => draft.personalise(taste, beta),
+        }
+        draft
+    }
+}
+
+/// Says who asks for another picture like one that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asker<'a> {
+    /// Whose picture it is. Their present taste counts only if the picture has none.
+    Owner(Option<&'a Taste>),
+    /// Someone else, who gets their own taste.
+    Other(Option<&'a Taste>),
+}
+
+impl Wish {
+    /// Drafts the request of `/imagine`.
+    pub(super) fn draft(self, taste: Option<&Taste>, model: &ModelDefaults, generation: &Generation) -> Draft {
+        let (width, height) = size::size(self.aspect, model.native, model.multiple);
+        let request = ImageRequest {
+            prompt: self.prompt,
+            negative: self.negative,
+            vp_plus: String::new(),
+            vp_minus: String::new(),
+            beta: 0.0,
+            conditioning: generation.conditioning.clone().unwrap_or_else(|| model.conditioning.clone()),
+            seed: self.seed,
+            steps: generation.steps.unwrap_or(model.steps),
+            guidance: model.guidance,
+            guidance_rescale: model.guidance_rescale,
+            scheduler: model.scheduler.clone(),
+            width,
+            height,
+            count: self.count.clamp(1, generation.max_count),
+            variations: Vec::new(),
+        };
+        let mut draft = Draft { request, applied: Vec::new(), profile_version: None };
+        // A plain picture keeps the taste beside it, so that ➕ finds it.
+        draft.personalise(taste, if self.plain { Some(0.0) } else { self.beta });
+        draft
+    }
+}
+
+/// Drafts *again*: the same request with another seed.
+pub(super) fn again(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
+    let mut draft = Draft::for_asker(source, asker);
+    draft.request.seed = seed;
+    draft.request.variations.clear();
+    draft
+}
+
+/// Drafts *vary*: the same request a step aside, towards the noise of another seed.
+pub(super) fn vary(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
+    let mut draft = Draft::for_asker(source, asker);
+    let variations = &mut draft.request.variations;
+    if variations.len() >= VARIATIONS_LIMIT {
+        variations.remove(0);
+    }
+    variations.push(Variation { seed, strength: VARY_STRENGTH });
+    draft
+}
+
+/// Drafts the same picture at another β; `taste` serves a picture that has none.
+pub(super) fn at_beta(source: &JobRecord, taste: Option<&Taste>, beta: f64) -> Draft {
+    let mut draft = Draft::like(source);
+    if !render::is_personal(source) {
+        draft.personalise(taste, Some(beta));
+    } else {
+        draft.request.beta = beta;
+    }
+    draft
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::render::tests::task;
+    use super::*;
+    use crate::config::Config;
+
+    fn taste() -> Taste {
+        Taste { vp_plus: "ink".into(), vp_minus: "glossy".into(), applied: Vec::new(), version: 1, strength: 0.4 }
+    }
+
+    fn model() -> ModelDefaults {
+        ModelDefaults {
+            native: (128, 128),
+            multiple: 16,
+            steps: 20,
+            guidance: 5.0,
+            guidance_rescale: 0.0,
+            scheduler: "ddim".into(),
+            conditioning: "embedding".into(),
+        }
+    }
+
+    fn wish() -> Wish {
+        Wish {
+            prompt: "a lighthouse".into(),
+            negative: String::new(),
+            beta: None,
+            seed: 7,
+            count: 1,
+            aspect: Aspect::Square,
+            plain: false,
+        }
+    }
+
+    fn generation() -> Generation {
+        Config::defaults().unwrap().generation
+    }
+
+    #[test]
+    fn beta_is_the_asked_one_or_ones_own_default() {
+        let request = |wish: Wish| wish.draft(Some(&taste()), &model(), &generation()).request;
+        assert_eq!(request(wish()).beta, 0.4);
+        assert_eq!(request(Wish { beta: Some(0.9), ..wish() }).beta, 0.9);
+    }
+
+    #[test]
+    fn plain_is_beta_zero_with_the_taste_at_hand() {
+        let plain = Wish { plain: true, beta: Some(0.9), ..wish() }.draft(Some(&taste()), &model(), &generation()).request;
+        let zero = Wish { beta: Some(0.0), ..wish() }.draft(Some(&taste()), &model(), &generation()).request;
+        assert_eq!(plain, zero);
+        assert_eq!(plain.vp_plus, "ink");
+    }
+
+    #[test]
+    fn without_a_profile_the_picture_is_plain() {
+        let request = Wish { beta: Some(0.9), ..wish() }.draft(None, &model(), &generation()).request;
+        assert_eq!((request.beta, request.vp_plus.as_str(), request.vp_minus.as_str()), (0.0, "", ""));
+    }
+
+    #[test]
+    fn configured_steps_and_count_bound_the_request() {
+        let generation = Generation { steps: Some(3), max_count: 2, ..generation() };
+        let request = Wish { count: 4, ..wish() }.draft(None, &model(), &generation).request;
+        assert_eq!((request.steps, request.count), (3, 2));
+    }
+
+    #[test]
+    fn again_changes_the_seed_alone() {
+        let source = task(0.6).record;
+        let draft = again(&source, Asker::Owner(Some(&taste())), 99);
+        assert_eq!(draft.request, ImageRequest { seed: 99, ..source.job.request.clone() });
+        assert_eq!((draft.applied, draft.profile_version), (source.applied, source.profile_version));
+    }
+
+    #[test]
+    fn vary_keeps_the_seed_and_goes_on_from_where_it_is() {
+        let mut source = task(0.6).record;
+        source.job.request = vary(&source, Asker::Owner(None), 1).request;
+        let twice = vary(&source, Asker::Owner(None), 2).request;
+        assert_eq!(twice.seed, 7);
+        assert_eq!(twice.variations.iter().map(|it| it.seed).collect::<Vec<_>>(), [1, 2]);
+        for seed in 0..40 {
+            source.job.request = vary(&source, Asker::Owner(None), seed).request;
+        }
+        assert_eq!(source.job.request.variations.len(), VARIATIONS_LIMIT);
+    }
+
+    #[test]
+    fn someone_else_gets_their_own_taste() {
+        let source = task(0.6).record;
+        let theirs = again(&source, Asker::Other(Some(&taste())), 99);
+        assert_eq!((theirs.request.vp_plus.as_str(), theirs.request.beta), ("ink", 0.4));
+        assert_eq!((theirs.applied.len(), theirs.profile_version), (0, Some(1)));
+        let plain = again(&source, Asker::Other(None), 99);
+        assert_eq!((plain.request.vp_plus.as_str(), plain.request.beta, plain.profile_version), ("", 0.0, None));
+        // A picture made plain on purpose stays plain.
+        assert_eq!(again(&task(0.0).record, Asker::Other(Some(&taste())), 99).request.beta, 0.0);
+    }
+
+    #[test]
+    fn a_taste_that_came_later_serves_an_earlier_plain_picture() {
+        let mut source = task(0.0).record;
+        source.job.request.vp_plus.clear();
+        source.job.request.vp_minus.clear();
+        assert_eq!(again(&source, Asker::Owner(Some(&taste())), 99).request.beta, 0.4);
+        let lifted = at_beta(&source, Some(&taste()), 0.2).request;
+        assert_eq!((lifted.vp_plus.as_str(), lifted.beta, lifted.seed), ("ink", 0.2, 7));
+    }
+}

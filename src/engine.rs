@@ -1,0 +1,255 @@
+//! The adapter between the pool's workers and the diffusion pipeline.
+//!
+//! The pool moves requests without understanding them; the pipeline draws without knowing of jobs. Here a request
+//! becomes parameters, a checkpoint is found by its name, and every configured device gets a worker.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use image::RgbImage;
+use tastemaker_diffusion::{
+    DeviceChoice, DiffusionError, GenerationParams, LoadOptions, ModelInfo, ModelManifest, Pipeline, Precision, Slot, Variation,
+};
+use tastemaker_pool::{
+    Backend, BackendError, ImageRequest, LimitOptions, PoolOptions, Progress, Rate, WorkerPool,
+};
+
+use crate::config::{Config, Limits, find};
+
+/// What the workers found in the checkpoint; empty until the first one has loaded it.
+pub type LoadedModel = Arc<OnceLock<ModelInfo>>;
+
+/// Finds the manifest that the configuration names: a file of the manifests' folder, or a checkpoint's own folder.
+///
+/// # Errors
+/// When there is neither, or what is there cannot be read.
+pub fn manifest(config: &Config) -> anyhow::Result<ModelManifest> {
+    let name = &config.model.name;
+    let file = config.paths.models.join(format!("{name}.toml"));
+    if file.is_file() {
+        return ModelManifest::load(&file).with_context(|| format!("cannot use the model `{name}`"));
+    }
+    let folder = find(name.as_ref());
+    if folder.is_dir() {
+        return ModelManifest::of_folder(&folder).with_context(|| format!("cannot use the checkpoint in {name}"));
+    }
+    bail!("there is no model `{name}`: neither {} nor a folder of that name exists", file.display());
+}
+
+/// Starts one worker for each configured device. It loads the checkpoint on its own thread, so this returns at once.
+///
+/// # Errors
+/// When the checkpoint's folder or a device's name is not there to begin with.
+pub fn start_pool(config: &Config, manifest: &ModelManifest, loaded: &LoadedModel) -> anyhow::Result<WorkerPool> {
+    let folder = find(manifest.folder()?);
+    let precision = precision(&config.model.precision)?;
+    let mut factories = Vec::new();
+    for name in &config.model.devices {
+        let options = LoadOptions {
+            device: device(name)?,
+            dtype: precision.or(manifest.dtype),
+            ..manifest.load_options()
+        };
+        let (folder, loaded, plain) = (folder.clone(), Arc::clone(loaded), manifest.defaults("a picture"));
+        let make = move || {
+            let pipeline = Pipeline::load(&folder, &options).map_err(unusable)?;
+            let info = loaded.get_or_init(|| pipeline.info().clone());
+            tracing::info!(model = %info.name, hash = %info.hash, device = pipeline.info().device, "model loaded");
+            Ok(PipelineBackend { pipeline, plain: plain.clone() })
+        };
+        factories.push(Box::new(make) as tastemaker_pool::BackendFactory<PipelineBackend>);
+    }
+    Ok(WorkerPool::start(factories, pool_options(config)))
+}
+
+fn pool_options(config: &Config) -> PoolOptions {
+    PoolOptions {
+        queue_capacity: config.pool.queue_capacity,
+        waiting_per_user: config.pool.waiting_per_user,
+        max_slots: config.pool.max_slots,
+        preview_every: config.pool.preview_every,
+        job_deadline: Duration::from_secs(config.pool.job_deadline_s),
+        limits: limits(&config.limits),
+    }
+}
+
+fn limits(limits: &Limits) -> LimitOptions {
+    // A rate of one request a minute refills every 60 s; zero is refused by the configuration.
+    let rate = |per_minute: u32, burst| Rate::new(burst, Duration::from_secs(60).checked_div(per_minute)?);
+    LimitOptions {
+        user: rate(limits.user_per_minute, limits.user_burst),
+        guild: rate(limits.guild_per_minute, limits.guild_burst),
+        global: rate(limits.global_per_minute, limits.global_burst),
+    }
+}
+
+fn precision(name: &str) -> anyhow::Result<Option<Precision>> {
+    Ok(match name {
+        "manifest" => None,
+        "f32" => Some(Precision::F32),
+        "f16" => Some(Precision::F16),
+        "bf16" => Some(Precision::Bf16),
+        other => bail!("`model.precision` is {other}, but must be manifest, f32, f16 or bf16"),
+    })
+}
+
+fn device(name: &str) -> anyhow::Result<DeviceChoice> {
+    let unknown = || format!("`model.devices` holds {name}, but a device is cpu, cuda:N, metal:N or auto");
+    Ok(match name.split_once(':') {
+        None if name == "cpu" => DeviceChoice::Cpu,
+        None if name == "auto" => DeviceChoice::Auto,
+        Some(("cuda", index)) => DeviceChoice::Cuda(index.parse().with_context(unknown)?),
+        Some(("metal", index)) => DeviceChoice::Metal(index.parse().with_context(unknown)?),
+        _ => bail!("{}", unknown()),
+    })
+}
+
+/// Draws with one pipeline on one device.
+pub struct PipelineBackend {
+    pipeline: Pipeline,
+    /// What a warm-up draws: the manifest's defaults.
+    plain: GenerationParams,
+}
+
+impl Backend for PipelineBackend {
+    type Slot = Slot;
+
+    /// Takes one step of a plain picture, which touches every weight and compiles a GPU's kernels.
+    fn warm_up(&mut self) -> Result<(), BackendError> {
+        let mut slot = self.pipeline.start(&self.plain).map_err(unusable)?;
+        self.pipeline.step(&mut [&mut slot]).map_err(failed)?;
+        self.pipeline.decode(&slot).map_err(failed)?;
+        Ok(())
+    }
+
+    fn start(&mut self, request: &ImageRequest, picture: u8) -> Result<Slot, BackendError> {
+        let params = params(request, picture).map_err(failed)?;
+        self.pipeline.start(&params).map_err(failed)
+    }
+
+    fn step(&mut self, slots: &mut [&mut Slot]) -> Result<(), BackendError> {
+        self.pipeline.step(slots).map_err(failed)
+    }
+
+    fn progress(&self, slot: &Slot) -> Progress {
+        let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
+        Progress { done: count(slot.step_index()), total: count(slot.steps()) }
+    }
+
+    fn preview(&mut self, slot: &Slot) -> Result<RgbImage, BackendError> {
+        self.pipeline.preview(slot).map_err(failed)
+    }
+
+    fn finish(&mut self, slot: Slot) -> Result<RgbImage, BackendError> {
+        self.pipeline.decode(&slot).map_err(failed)
+    }
+}
+
+/// Reads a request into the parameters of one of its pictures.
+///
+/// # Errors
+/// When it names a conditioning mode or a scheduler that there is not.
+pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, DiffusionError> {
+    let nth = u64::from(picture);
+    let variation = |it: &tastemaker_pool::Variation| Variation { seed: it.seed.wrapping_add(nth), strength: it.strength };
+    Ok(GenerationParams {
+        prompt: request.prompt.clone(),
+        negative: request.negative.clone(),
+        vp_plus: request.vp_plus.clone(),
+        vp_minus: request.vp_minus.clone(),
+        beta: request.beta,
+        conditioning: request.conditioning.parse()?,
+        seed: request.seed_of(picture),
+        variations: request.variations.iter().map(variation).collect(),
+        steps: request.steps as usize,
+        guidance: request.guidance,
+        guidance_rescale: request.guidance_rescale,
+        scheduler: request.scheduler.parse()?,
+        width: request.width as usize,
+        height: request.height as usize,
+        init_latents: None,
+    })
+}
+
+/// Sorts an error by what the pool can do about it.
+fn failed(error: DiffusionError) -> BackendError {
+    let message = error.to_string();
+    match error {
+        DiffusionError::InvalidParameter { .. } => BackendError::invalid(message),
+        DiffusionError::OutOfMemory { .. } => BackendError::out_of_memory(message),
+        _ => BackendError::failed(message),
+    }
+}
+
+/// An error before the first picture: only a lack of memory may pass, everything else is the configuration's.
+fn unusable(error: DiffusionError) -> BackendError {
+    let message = error.to_string();
+    match error {
+        DiffusionError::OutOfMemory { .. } => BackendError::out_of_memory(message),
+        _ => BackendError::invalid(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> ImageRequest {
+        ImageRequest {
+            prompt: "a lighthouse".into(),
+            negative: String::new(),
+            vp_plus: "ink".into(),
+            vp_minus: String::new(),
+            beta: 0.4,
+            conditioning: "guidance".into(),
+            seed: u64::MAX,
+            steps: 3,
+            guidance: 5.0,
+            guidance_rescale: 0.0,
+            scheduler: "euler_a_karras".into(),
+            width: 64,
+            height: 96,
+            count: 2,
+            variations: vec![tastemaker_pool::Variation { seed: 5, strength: 0.35 }],
+        }
+    }
+
+    #[test]
+    fn the_second_picture_has_the_next_seed_and_the_next_variation() {
+        let params = params(&request(), 1).unwrap();
+        assert_eq!((params.seed, params.variations[0].seed), (0, 6));
+        assert_eq!((params.width, params.height, params.steps), (64, 96, 3));
+    }
+
+    #[test]
+    fn names_that_do_not_exist_are_the_requests_fault() {
+        let unknown = ImageRequest { scheduler: "plms".into(), ..request() };
+        let error = failed(params(&unknown, 0).unwrap_err());
+        assert_eq!(error.kind, tastemaker_pool::BackendErrorKind::Invalid);
+    }
+
+    #[test]
+    fn devices_are_read_by_name_and_number() {
+        assert_eq!(device("cuda:1").unwrap(), DeviceChoice::Cuda(1));
+        assert_eq!(device("auto").unwrap(), DeviceChoice::Auto);
+        for wrong in ["gpu", "cuda", "cuda:", "cuda:x", "tpu:0"] {
+            let error = device(wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
+        let mut config = Config::defaults().unwrap();
+        config.model.name = "no-such-model".into();
+        let error = manifest(&config).unwrap_err().to_string();
+        assert!(error.contains("no-such-model.toml"), "{error}");
+    }
+
+    #[test]
+    fn configured_rates_refill_evenly() {
+        let config = Config::defaults().unwrap();
+        assert_eq!(limits(&config.limits).user, Rate::new(5, Duration::from_secs(6)));
+    }
+}
