@@ -36,7 +36,11 @@ pub struct Labelled {
 ///
 /// The first line that is not a labelled comment.
 pub fn read(jsonl: &str) -> Result<Vec<Labelled>, serde_json::Error> {
-    jsonl.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect()
+    jsonl
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(serde_json::from_str)
+        .collect()
 }
 
 /// Counts of agreement between an extractor and the labels.
@@ -71,7 +75,11 @@ impl Score {
 
     /// Returns the share of found labelled attributes that are on the wrong side, in `0..=1`.
     pub fn polarity_errors(&self) -> f64 {
-        if self.wrong_side == 0 { 0.0 } else { share(self.wrong_side, self.right + self.wrong_side) }
+        if self.wrong_side == 0 {
+            0.0
+        } else {
+            share(self.wrong_side, self.right + self.wrong_side)
+        }
     }
 
     fn add(&mut self, other: &Score) {
@@ -86,7 +94,11 @@ impl Score {
 }
 
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// A comment the extractor read otherwise than its label.
@@ -125,13 +137,21 @@ pub fn evaluate(extractor: &dyn Extractor, comments: &[Labelled]) -> Result<Repo
         };
         let extraction = extractor.extract(&comment)?;
         let names = |polarity: Polarity| -> Vec<String> {
-            extraction.list(polarity).iter().map(|preference| preference.attribute.clone()).collect()
+            extraction
+                .list(polarity)
+                .iter()
+                .map(|preference| preference.attribute.clone())
+                .collect()
         };
         let (liked, disliked) = (names(Polarity::Liked), names(Polarity::Disliked));
-        let mut score = Score { comments: 1, ..Score::default() };
-        for (found, same, other) in
-            [(&liked, &labelled.liked, &labelled.disliked), (&disliked, &labelled.disliked, &labelled.liked)]
-        {
+        let mut score = Score {
+            comments: 1,
+            ..Score::default()
+        };
+        for (found, same, other) in [
+            (&liked, &labelled.liked, &labelled.disliked),
+            (&disliked, &labelled.disliked, &labelled.liked),
+        ] {
             for name in found {
                 if same.contains(name) {
                     score.right += 1;
@@ -143,16 +163,65 @@ pub fn evaluate(extractor: &dyn Extractor, comments: &[Labelled]) -> Result<Repo
             }
         }
         let all = labelled.liked.iter().chain(&labelled.disliked);
-        score.missed = all.filter(|name| !liked.contains(name) && !disliked.contains(name)).count();
+        score.missed = all
+            .filter(|name| !liked.contains(name) && !disliked.contains(name))
+            .count();
         let evidence = extraction.liked.iter().chain(&extraction.disliked);
         score.foreign_evidence = evidence.filter(|p| !labelled.text.contains(&p.evidence)).count();
         if score.wrong_side + score.invented + score.missed == 0 {
             score.exact = 1;
         } else {
-            report.misses.push(Miss { labelled: labelled.clone(), liked, disliked });
+            report.misses.push(Miss {
+                labelled: labelled.clone(),
+                liked,
+                disliked,
+            });
         }
         report.total.add(&score);
         report.kinds.entry(labelled.kind.clone()).or_default().add(&score);
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LexiconExtractor, Vocabulary};
+
+    fn report(jsonl: &str) -> Report {
+        let comments = read(jsonl).unwrap_or_default();
+        evaluate(&LexiconExtractor::embedded(), &comments).unwrap_or_default()
+    }
+
+    #[test]
+    fn labels_name_attributes_of_the_vocabulary() {
+        for jsonl in [TUNE, HELD_OUT] {
+            for comment in read(jsonl).unwrap_or_default() {
+                for name in comment
+                    .liked
+                    .iter()
+                    .chain(&comment.disliked)
+                    .chain(&comment.image_attributes)
+                {
+                    assert!(
+                        Vocabulary::embedded().get(name).is_some(),
+                        "{name}: {}",
+                        comment.text
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lexicon_keeps_its_measure() {
+        for (jsonl, precision, recall) in [(TUNE, 0.97, 0.97), (HELD_OUT, 0.93, 0.86)] {
+            let Report { total, .. } = report(jsonl);
+            assert!(total.comments >= 130, "{total:?}");
+            assert!(total.precision() >= precision, "{total:?}");
+            assert!(total.recall() >= recall, "{total:?}");
+            assert!(total.polarity_errors() <= 0.02, "{total:?}");
+            assert_eq!(total.foreign_evidence, 0);
+        }
+    }
 }

@@ -10,7 +10,10 @@ use tastemaker_preference::evaluation::{HELD_OUT, Report, Score, TUNE, evaluate,
 
 fn main() -> Result<(), Box<dyn Error>> {
     let extractor = LexiconExtractor::embedded();
-    for (name, jsonl, flag) in [("tuned", TUNE, "--misses"), ("held out", HELD_OUT, "--held-out-misses")] {
+    for (name, jsonl, flag) in [
+        ("tuned", TUNE, "--misses"),
+        ("held out", HELD_OUT, "--held-out-misses"),
+    ] {
         let report = evaluate(&extractor, &read(jsonl)?)?;
         print_table(name, &report);
         if std::env::args().any(|argument| argument == flag) {
@@ -45,7 +48,10 @@ fn print_row(kind: &str, score: &Score) {
 fn print_misses(report: &Report) {
     for miss in &report.misses {
         println!("\n[{}] {}", miss.labelled.kind, miss.labelled.text);
-        println!("  labelled + {:?}  − {:?}", miss.labelled.liked, miss.labelled.disliked);
+        println!(
+            "  labelled + {:?}  − {:?}",
+            miss.labelled.liked, miss.labelled.disliked
+        );
         println!("  found    + {:?}  − {:?}", miss.liked, miss.disliked);
     }
 }

@@ -37,17 +37,26 @@ pub(super) fn clauses(
             inside[at - sentence.start] = true;
         }
     }
-    let mut clauses = vec![Clause { link: Link::Start, segments: Vec::new() }];
+    let mut clauses = vec![Clause {
+        link: Link::Start,
+        segments: Vec::new(),
+    }];
     let mut start = sentence.start;
     let mut at = sentence.start;
     while at < sentence.end {
         let covered = inside[at - sentence.start];
-        let link = [(Role::Exception, Link::Exception), (Role::Contrast, Link::Contrast)]
-            .into_iter()
-            .find(|(role, _)| !covered && roles.has(*role, at));
+        let link = [
+            (Role::Exception, Link::Exception),
+            (Role::Contrast, Link::Contrast),
+        ]
+        .into_iter()
+        .find(|(role, _)| !covered && roles.has(*role, at));
         if let Some((role, link)) = link {
             push(&mut clauses, start..at);
-            clauses.push(Clause { link, segments: Vec::new() });
+            clauses.push(Clause {
+                link,
+                segments: Vec::new(),
+            });
             while at < sentence.end && roles.has(role, at) && !inside[at - sentence.start] {
                 at += 1;
             }
@@ -73,8 +82,30 @@ fn push(clauses: &mut [Clause], segment: Range<usize>) {
 
 fn is_soft(token: &Token) -> bool {
     match token.kind {
-        Kind::Word => matches!(token.key.as_str(), "and" | "or" | "nor" | "plus" | "because" | "cuz" | "cause" | "since" | "n" | "also"),
-        Kind::Punctuation => matches!(token.key.as_str(), "," | "&" | "." | "…" | "—" | "–" | "-" | "(" | ")" | "*" | "•" | "·" | "+" | "\"" | "“" | "”" | "、" | "，"),
+        Kind::Word => matches!(
+            token.key.as_str(),
+            "and" | "or" | "nor" | "plus" | "because" | "cuz" | "cause" | "since" | "n" | "also"
+        ),
+        Kind::Punctuation => matches!(
+            token.key.as_str(),
+            "," | "&"
+                | "."
+                | "…"
+                | "—"
+                | "–"
+                | "-"
+                | "("
+                | ")"
+                | "*"
+                | "•"
+                | "·"
+                | "+"
+                | "\""
+                | "“"
+                | "”"
+                | "、"
+                | "，"
+        ),
         Kind::Break => true,
         Kind::Emoji => false,
     }

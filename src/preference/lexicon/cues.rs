@@ -55,6 +55,14 @@ pub(super) enum Role {
     Sarcasm,
     Rhetorical,
     Complaint,
+    /// Carries no subject: articles, pronouns, fillers.
+    Light,
+    /// May stand around a verdict on the image without changing what it is about ("for me", "in my room").
+    Aside,
+    /// May follow a word that points at the image or describes it, and is no noun of the picture.
+    Follower,
+    /// Begins a statement of its own.
+    Subject,
 }
 
 /// All cues, ready to be searched for.
@@ -68,6 +76,7 @@ pub(super) struct Cues {
     pub(super) graded: HashSet<String>,
     pub(super) ordinary: Vec<String>,
     pub(super) slips: HashMap<String, Vec<String>>,
+    senses: HashMap<String, Sense>,
     /// Every word of every phrase.
     pub(super) words: HashSet<String>,
 }
@@ -86,7 +95,17 @@ struct File {
     words: Words,
     openers: Openers,
     emoji: Emoji,
+    sense: HashMap<String, Sense>,
     spelling: HashMap<String, String>,
+}
+
+/// Where a single word judges and where it means something else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Sense {
+    only_after: Vec<String>,
+    not_after: Vec<String>,
+    not_before: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +145,10 @@ struct Words {
     sarcasm: Vec<String>,
     rhetorical: Vec<String>,
     complaints: Vec<String>,
+    light: Vec<String>,
+    asides: Vec<String>,
+    followers: Vec<String>,
+    subjects: Vec<String>,
     graded: Vec<String>,
     elsewhere: Vec<String>,
     ordinary: Vec<String>,
@@ -158,16 +181,33 @@ impl Cues {
     /// # Panics
     ///
     /// Never: the file is part of the program and every test of this crate reads it.
-    #[allow(clippy::expect_used, reason = "the file is part of the program and the tests read it")]
+    #[allow(
+        clippy::expect_used,
+        reason = "the file is part of the program and the tests read it"
+    )]
     pub(super) fn embedded() -> Cues {
         let file: File = toml::from_str(include_str!("cues.toml")).expect("cues.toml is valid");
         Cues::build(file).expect("cues.toml makes small automata")
     }
 
+    /// Tells whether a single word judges between these neighbours.
+    pub(super) fn allows(&self, word: &str, before: &str, after: &str) -> bool {
+        let Some(sense) = self.senses.get(word) else {
+            return true;
+        };
+        let among = |list: &[String], key: &str| list.iter().any(|other| other == key);
+        (sense.only_after.is_empty() || among(&sense.only_after, before))
+            && !among(&sense.not_after, before)
+            && !among(&sense.not_before, after)
+    }
+
     fn build(file: File) -> Result<Cues, BuildError> {
         let mut words = HashSet::new();
         let mut keys = |phrase: &String| -> Vec<String> {
-            let keys: Vec<String> = tokenise(phrase, None).into_iter().map(|token| token.key).collect();
+            let keys: Vec<String> = tokenise(phrase, None)
+                .into_iter()
+                .map(|token| token.key)
+                .collect();
             words.extend(keys.iter().cloned());
             keys
         };
@@ -180,16 +220,47 @@ impl Cues {
             (&file.praise, Reach::Beside, 1.0),
             (&file.blame, Reach::Beside, -1.0),
         ] {
-            for (phrases, strength) in [&group.strong, &group.plain, &group.faint].into_iter().zip(STRENGTHS) {
-                let cue = Cue { reach, sign, strength, comparative: false, emoji: false };
+            for (phrases, strength) in [&group.strong, &group.plain, &group.faint]
+                .into_iter()
+                .zip(STRENGTHS)
+            {
+                let cue = Cue {
+                    reach,
+                    sign,
+                    strength,
+                    comparative: false,
+                    emoji: false,
+                };
                 judgements.extend(phrases.iter().map(|phrase| (keys(phrase), cue)));
             }
         }
         for (group, sign) in [(&file.wants, 1.0), (&file.rejects, -1.0)] {
-            let wish = Cue { reach: Reach::Wish, sign, strength: WISH, comparative: false, emoji: false };
+            let wish = Cue {
+                reach: Reach::Wish,
+                sign,
+                strength: WISH,
+                comparative: false,
+                emoji: false,
+            };
             judgements.extend(group.phrases.iter().map(|phrase| (keys(phrase), wish)));
-            judgements.extend(group.comparative.iter().map(|p| (keys(p), Cue { comparative: true, ..wish })));
-            judgements.extend(group.tight.iter().map(|p| (keys(p), Cue { reach: Reach::Tight, ..wish })));
+            judgements.extend(group.comparative.iter().map(|p| {
+                (
+                    keys(p),
+                    Cue {
+                        comparative: true,
+                        ..wish
+                    },
+                )
+            }));
+            judgements.extend(group.tight.iter().map(|p| {
+                (
+                    keys(p),
+                    Cue {
+                        reach: Reach::Tight,
+                        ..wish
+                    },
+                )
+            }));
         }
         for (list, sign, strength) in [
             (&file.emoji.strong_like, 1.0, STRENGTHS[0]),
@@ -197,11 +268,20 @@ impl Cues {
             (&file.emoji.dislike, -1.0, STRENGTHS[1]),
             (&file.emoji.strong_dislike, -1.0, STRENGTHS[0]),
         ] {
-            let cue = Cue { reach: Reach::Beside, sign, strength, comparative: false, emoji: true };
+            let cue = Cue {
+                reach: Reach::Beside,
+                sign,
+                strength,
+                comparative: false,
+                emoji: true,
+            };
             judgements.extend(list.iter().map(|emoji| (keys(emoji), cue)));
         }
         let mut role = |role: Role, list: &[String]| -> Result<(Role, Phrases<()>), BuildError> {
-            Ok((role, Phrases::new(list.iter().map(|phrase| (keys(phrase), ())).collect::<Vec<_>>())?))
+            Ok((
+                role,
+                Phrases::new(list.iter().map(|phrase| (keys(phrase), ())).collect::<Vec<_>>())?,
+            ))
         };
         let w = &file.words;
         let roles = vec![
@@ -220,12 +300,28 @@ impl Cues {
             role(Role::Sarcasm, &w.sarcasm)?,
             role(Role::Rhetorical, &w.rhetorical)?,
             role(Role::Complaint, &w.complaints)?,
+            role(Role::Light, &w.light)?,
+            role(Role::Aside, &w.asides)?,
+            role(Role::Follower, &w.followers)?,
+            role(Role::Subject, &w.subjects)?,
         ];
-        let wholes = Phrases::new(w.wholes.iter().map(|phrase| (keys(phrase), ())).collect::<Vec<_>>())?;
+        let wholes = Phrases::new(
+            w.wholes
+                .iter()
+                .map(|phrase| (keys(phrase), ()))
+                .collect::<Vec<_>>(),
+        )?;
         let sides = [(&file.openers.likes, 1.0), (&file.openers.dislikes, -1.0)];
-        let openers: Vec<_> =
-            sides.into_iter().flat_map(|(list, sign)| list.iter().map(move |phrase| (phrase, sign))).collect();
-        let openers = Phrases::new(openers.into_iter().map(|(phrase, sign)| (keys(phrase), sign)).collect::<Vec<_>>())?;
+        let openers: Vec<_> = sides
+            .into_iter()
+            .flat_map(|(list, sign)| list.iter().map(move |phrase| (phrase, sign)))
+            .collect();
+        let openers = Phrases::new(
+            openers
+                .into_iter()
+                .map(|(phrase, sign)| (keys(phrase), sign))
+                .collect::<Vec<_>>(),
+        )?;
         let slips = file
             .spelling
             .iter()
@@ -238,8 +334,13 @@ impl Cues {
             openers,
             elsewhere: w.elsewhere.iter().cloned().collect(),
             graded: w.graded.iter().cloned().collect(),
-            ordinary: [&w.ordinary, &w.elsewhere, &w.graded].into_iter().flatten().cloned().collect(),
+            ordinary: [&w.ordinary, &w.elsewhere, &w.graded]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             slips,
+            senses: file.sense,
             words,
         })
     }

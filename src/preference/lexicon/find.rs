@@ -44,12 +44,17 @@ pub(super) struct Roles {
 impl Roles {
     /// Tells whether the token belongs to a phrase with the role; never where there is no such token.
     pub(super) fn has(&self, role: Role, token: usize) -> bool {
-        self.bits.get(token).is_some_and(|bits| bits & (1 << role as u32) != 0)
+        self.bits
+            .get(token)
+            .is_some_and(|bits| bits & (1 << role as u32) != 0)
     }
 
     /// Returns the phrases with the role, in order.
     pub(super) fn all(&self, role: Role) -> impl Iterator<Item = &Range<usize>> {
-        self.phrases.iter().filter(move |(other, _)| *other == role).map(|(_, at)| at)
+        self.phrases
+            .iter()
+            .filter(move |(other, _)| *other == role)
+            .map(|(_, at)| at)
     }
 
     /// Tells whether a phrase with the role begins within the tokens.
@@ -59,7 +64,9 @@ impl Roles {
 }
 
 /// First words of phrases that describe nothing when they stand apart from the second.
-const NO_MODIFIERS: [&str; 12] = ["not", "no", "few", "low", "in", "on", "by", "at", "the", "so", "all", "without"];
+const NO_MODIFIERS: [&str; 12] = [
+    "not", "no", "few", "low", "in", "on", "by", "at", "the", "so", "all", "without",
+];
 
 /// Searches comments for the vocabulary and the cues.
 #[derive(Debug)]
@@ -86,33 +93,65 @@ impl Finder {
             .references()
             .iter()
             .map(|(keys, categories)| {
-                (tokenise(&keys.join(" "), None).into_iter().map(|t| t.key).collect(), categories.clone())
+                (
+                    tokenise(&keys.join(" "), None)
+                        .into_iter()
+                        .map(|t| t.key)
+                        .collect(),
+                    categories.clone(),
+                )
             })
             .collect();
         let mut known = cues.words.clone();
         known.extend(phrases.iter().flat_map(|(keys, _)| keys.iter().cloned()));
         known.extend(references.iter().flat_map(|(keys, _)| keys.iter().cloned()));
-        let whole =
-            phrases.iter().filter(|(keys, _)| keys.len() == 1).map(|(keys, _)| keys[0].clone()).collect();
-        let speller =
-            Speller::new(known, whole, cues.slips.clone(), cues.graded.clone(), cues.ordinary.iter().cloned());
+        let whole = phrases
+            .iter()
+            .filter(|(keys, _)| keys.len() == 1)
+            .map(|(keys, _)| keys[0].clone())
+            .collect();
+        let speller = Speller::new(
+            known,
+            whole,
+            cues.slips.clone(),
+            cues.graded.clone(),
+            cues.ordinary.iter().cloned(),
+        );
         let stemmed: Vec<(Vec<String>, (usize, Vec<String>))> = phrases
             .into_iter()
-            .map(|(keys, index)| (keys.iter().map(|key| speller.base(key).0).collect(), (index, keys)))
+            .map(|(keys, index)| {
+                (
+                    keys.iter().map(|key| speller.base(key).0).collect(),
+                    (index, keys),
+                )
+            })
             .collect();
         let mut compounds = HashMap::new();
         for (stems, (index, keys)) in &stemmed {
             if let [modifier, noun] = stems.as_slice()
                 && !NO_MODIFIERS.contains(&modifier.as_str())
             {
-                compounds.entry((modifier.clone(), noun.clone())).or_insert_with(|| (*index, keys[0].clone()));
+                compounds
+                    .entry((modifier.clone(), noun.clone()))
+                    .or_insert_with(|| (*index, keys[0].clone()));
             }
         }
-        let pointing =
-            references.iter().filter(|(keys, _)| keys.len() == 1).map(|(keys, _)| keys[0].clone()).collect();
+        let pointing = references
+            .iter()
+            .filter(|(keys, _)| keys.len() == 1)
+            .map(|(keys, _)| keys[0].clone())
+            .collect();
         let nouns = compounds.keys().map(|(_, noun)| noun.clone()).collect();
         let attributes = Phrases::new(stemmed)?;
-        Ok(Finder { cues, speller, attributes, pointing, references: Phrases::new(references)?, compounds, nouns })
+        Ok(Finder {
+            cues,
+            speller,
+            attributes,
+            pointing,
+            references: Phrases::new(references)?,
+            compounds,
+            nouns,
+        })
     }
 
     /// Tokenises a comment with slips corrected.
@@ -123,10 +162,14 @@ impl Finder {
     /// Finds the words that play a role.
     pub(super) fn roles(&self, tokens: &[Token]) -> Roles {
         let keys = tokens.iter().map(|token| token.key.as_str());
-        let mut roles = Roles { bits: vec![0; tokens.len()], phrases: Vec::new() };
+        let mut roles = Roles {
+            bits: vec![0; tokens.len()],
+            phrases: Vec::new(),
+        };
         for (role, phrases) in &self.cues.roles {
             for (at, ()) in phrases.find(keys.clone()) {
-                at.clone().for_each(|token| roles.bits[token] |= 1 << *role as u32);
+                at.clone()
+                    .for_each(|token| roles.bits[token] |= 1 << *role as u32);
                 roles.phrases.push((*role, at));
             }
         }
@@ -146,28 +189,58 @@ impl Finder {
             .map(|(at, cue)| (at, *cue))
             .chain(ratings(tokens))
             .chain(closing_noes(tokens))
-            .filter(|(at, cue)| is_judgement(tokens, roles, at, cue))
+            .filter(|(at, cue)| is_judgement(&self.cues, tokens, roles, at, cue))
             .collect();
         for (at, (index, phrase)) in self.attributes.find(bases) {
             if self.only_shares_a_stem(tokens, &at, phrase) || is_own_feeling(tokens, &at) {
                 continue;
             }
-            let judging = cues.iter().find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
+            let judging = cues
+                .iter()
+                .find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
             let what = What::Attribute(*index, judging.map(|(_, cue)| *cue));
             found.push((1, Element { at, what, head: None }));
         }
         for (at, index, head) in self.compounds(tokens, roles) {
-            found.push((0, Element { at, what: What::Attribute(index, None), head: Some(head) }));
+            found.push((
+                0,
+                Element {
+                    at,
+                    what: What::Attribute(index, None),
+                    head: Some(head),
+                },
+            ));
         }
         for (at, cue) in cues {
             let rank = if at.len() > 1 { 0 } else { 2 };
-            found.push((rank, Element { at, what: What::Cue(cue), head: None }));
+            found.push((
+                rank,
+                Element {
+                    at,
+                    what: What::Cue(cue),
+                    head: None,
+                },
+            ));
         }
         for (at, categories) in self.references.find(keys.clone()) {
-            found.push((3, Element { at, what: What::Reference(categories.clone()), head: None }));
+            found.push((
+                3,
+                Element {
+                    at,
+                    what: What::Reference(categories.clone()),
+                    head: None,
+                },
+            ));
         }
         for (at, ()) in self.cues.wholes.find(keys) {
-            found.push((4, Element { at, what: What::Whole, head: None }));
+            found.push((
+                4,
+                Element {
+                    at,
+                    what: What::Whole,
+                    head: None,
+                },
+            ));
         }
         self.without_overlaps(tokens, roles, found)
     }
@@ -180,9 +253,19 @@ impl Finder {
     }
 
     /// Keeps the longest of what overlaps, and drops what is not about pictures.
-    fn without_overlaps(&self, tokens: &[Token], roles: &Roles, mut found: Vec<(u8, Element)>) -> Vec<Element> {
+    fn without_overlaps(
+        &self,
+        tokens: &[Token],
+        roles: &Roles,
+        mut found: Vec<(u8, Element)>,
+    ) -> Vec<Element> {
         found.sort_by(|(rank_a, a), (rank_b, b)| {
-            (b.head.is_some(), b.at.len(), rank_a, a.at.start).cmp(&(a.head.is_some(), a.at.len(), rank_b, b.at.start))
+            (b.head.is_some(), b.at.len(), rank_a, a.at.start).cmp(&(
+                a.head.is_some(),
+                a.at.len(),
+                rank_b,
+                b.at.start,
+            ))
         });
         let mut taken = vec![false; tokens.len()];
         let mut kept: Vec<Element> = Vec::new();
@@ -192,13 +275,17 @@ impl Finder {
                 continue;
             }
             // The noun of a compound is taken with it, but several modifiers may share it.
-            let shared = element.head.is_some_and(|head| {
-                taken[head] && !kept.iter().any(|other| other.head == Some(head))
-            });
+            let shared = element
+                .head
+                .is_some_and(|head| taken[head] && !kept.iter().any(|other| other.head == Some(head)));
             if shared {
                 continue;
             }
-            element.at.clone().chain(element.head).for_each(|token| taken[token] = true);
+            element
+                .at
+                .clone()
+                .chain(element.head)
+                .for_each(|token| taken[token] = true);
             kept.push(element);
         }
         kept.sort_by_key(|element| element.at.start);
@@ -213,11 +300,17 @@ impl Finder {
         let elsewhere = |token: &Token| self.cues.elsewhere.contains(&token.key);
         let words_before = tokens[..element.at.start].iter().rev().take(6);
         let subject = words_before
-            .take_while(|token| token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of"))
+            .take_while(|token| {
+                token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of")
+            })
             .any(elsewhere);
         let after = &tokens[element.at.end..];
         let object = after.first().is_some_and(elsewhere)
-            && !after.get(1).is_some_and(|token| ["vibe", "feel", "look", "aesthetic"].iter().any(|w| token.key.starts_with(w)));
+            && !after.get(1).is_some_and(|token| {
+                ["vibe", "feel", "look", "aesthetic"]
+                    .iter()
+                    .any(|w| token.key.starts_with(w))
+            });
         subject || object
     }
 
@@ -229,13 +322,19 @@ impl Finder {
                 continue;
             }
             for at in modifiers(tokens, roles, noun_at) {
+                // Neighbours are found as phrases.
+                if at + 1 == noun_at {
+                    continue;
+                }
                 let known = self.compounds.get(&(tokens[at].base.clone(), noun.base.clone()));
-                let Some((index, modifier)) = known.filter(|_| at != noun_at) else { continue };
+                let Some((index, modifier)) = known.filter(|_| at != noun_at) else {
+                    continue;
+                };
                 // "beautiful" is no "beauty lighting", and in "sweet light, ugly lines" no lines are light.
                 let key = &tokens[at].key;
-                let akin = tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
-                let apart = at + 1 != noun_at && self.pointing.contains(key);
-                if akin && !apart {
+                let akin =
+                    tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
+                if akin && !self.pointing.contains(key) {
                     found.push((at..at + 1, *index, noun_at));
                 }
             }
@@ -246,33 +345,52 @@ impl Finder {
     /// Finds the phrases that open a list of likes (+1) or dislikes (−1).
     pub(super) fn openers(&self, tokens: &[Token]) -> Vec<(Range<usize>, f32)> {
         let keys = tokens.iter().map(|token| token.key.as_str());
-        self.cues.openers.find(keys).into_iter().map(|(at, sign)| (at, *sign)).collect()
+        self.cues
+            .openers
+            .find(keys)
+            .into_iter()
+            .map(|(at, sign)| (at, *sign))
+            .collect()
     }
 }
 
 /// "I'm happy" is about the person, not about the picture.
 fn is_own_feeling(tokens: &[Token], at: &Range<usize>) -> bool {
-    let key = |back: usize| at.start.checked_sub(back).map_or("", |at| tokens[at].key.as_str());
+    let key = |back: usize| {
+        at.start
+            .checked_sub(back)
+            .map_or("", |at| tokens[at].key.as_str())
+    };
     at.len() == 1
-        && (1..=3).any(|back| matches!(key(back), "am" | "feel" | "was") && key(back + 1) == "i" && (1..back).all(|b| matches!(key(b), "so" | "very" | "really" | "not" | "too")))
+        && (1..=3).any(|back| {
+            matches!(key(back), "am" | "feel" | "was")
+                && key(back + 1) == "i"
+                && (1..back).all(|b| matches!(key(b), "so" | "very" | "really" | "not" | "too"))
+        })
 }
 
 /// Returns the places where a modifier of the noun may stand.
 fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
     let mut places = Vec::new();
     let joins = |at: usize| {
-        matches!(tokens[at].key.as_str(), "and" | "," | "or" | "too" | "not" | "n't" | "also" | "both" | "all" | "then")
-            || roles.has(Role::Intensifier, at)
+        matches!(
+            tokens[at].key.as_str(),
+            "and" | "," | "or" | "too" | "not" | "n't" | "also" | "both" | "all" | "then"
+        ) || roles.has(Role::Intensifier, at)
             || roles.has(Role::Softener, at)
             || roles.has(Role::Reducer, at)
             || roles.has(Role::Amplifier, at)
     };
     // "thick, bold lines": only other modifiers between.
     for at in (noun.saturating_sub(5)..noun).rev() {
-        if tokens[at].kind == Kind::Break || matches!(tokens[at].key.as_str(), "." | "!" | "?" | ";" | "the" | "a") {
+        if tokens[at].kind == Kind::Break
+            || matches!(tokens[at].key.as_str(), "." | "!" | "?" | ";" | "the" | "a")
+        {
             break;
         }
-        if at + 1 < noun && !(at + 1..noun).all(|between| joins(between) || is_adjective_like(tokens, roles, between)) {
+        if at + 1 < noun
+            && !(at + 1..noun).all(|between| joins(between) || is_adjective_like(tokens, roles, between))
+        {
             break;
         }
         places.push(at);
@@ -294,9 +412,17 @@ fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
         }
         if roles.has(Role::Copula, at) {
             linked = true;
-        } else if linked || tokens[at].comparative || (noun + 1..at).all(|t| joins(t) && !matches!(tokens[t].key.as_str(), "and" | "or" | ",")) {
+        } else if linked
+            || tokens[at].comparative
+            || (noun + 1..at).all(|t| joins(t) && !matches!(tokens[t].key.as_str(), "and" | "or" | ","))
+        {
             places.push(at);
-        } else if !joins(at) && !matches!(key, "in" | "here" | "that" | "which" | "this" | "of" | "image" | "picture" | "it") {
+        } else if !joins(at)
+            && !matches!(
+                key,
+                "in" | "here" | "that" | "which" | "this" | "of" | "image" | "picture" | "it"
+            )
+        {
             break;
         }
     }
@@ -308,12 +434,18 @@ fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
 /// Tells whether a word between a modifier and its noun may be another modifier.
 fn is_adjective_like(tokens: &[Token], roles: &Roles, at: usize) -> bool {
     let token = &tokens[at];
-    token.kind == Kind::Word && token.key.len() > 3 && !roles.has(Role::Copula, at) && !roles.has(Role::Versus, at)
-        && !matches!(token.key.as_str(), "with" | "that" | "this" | "from" | "than" | "over" | "into" | "like" | "love" | "hate" | "have")
+    token.kind == Kind::Word
+        && token.key.len() > 3
+        && !roles.has(Role::Copula, at)
+        && !roles.has(Role::Versus, at)
+        && !matches!(
+            token.key.as_str(),
+            "with" | "that" | "this" | "from" | "than" | "over" | "into" | "like" | "love" | "hate" | "have"
+        )
 }
 
 /// Tells whether a phrase judges here: "like" compares in "like a dream", "pretty" only weakens in "it is pretty dark".
-fn is_judgement(tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -> bool {
+fn is_judgement(cues: &Cues, tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -> bool {
     let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
     let before = at.start.checked_sub(1).map_or("", key);
     let after = key(at.end);
@@ -326,40 +458,41 @@ fn is_judgement(tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -
     if at.len() > 1 {
         return true;
     }
-    match key(at.start) {
+    let word = key(at.start);
+    let adverb = roles.has(Role::Copula, at.start.wrapping_sub(1));
+    match word {
+        // "looks like", "like a dream", "like, really" compare or fill; "I like a bit of grain" judges.
         "like" | "liking" => {
-            let compares = roles.has(Role::Copula, at.start.wrapping_sub(1))
-                || matches!(before, "something" | "just" | "stuff" | "things" | "more" | "almost" | "kind" | "sort" | "anything" | "style" | "painting" | "exactly" | "bit" | "much" | "nothing" | "way" | ",")
-                || (matches!(after, "a" | "an") && !matches!(before, "i" | "not" | "you" | "really" | "do" | "would"))
-                || (matches!(after, "," | "that") && before != "i" && before != "not" && !roles.has(Role::Intensifier, at.start.wrapping_sub(1)));
-            !compares
+            let first_person = matches!(before, "i" | "not" | "you" | "really" | "do" | "would");
+            let compares = adverb
+                || (before == "," && !matches!(after, "the" | "this" | "these" | "how"))
+                || (matches!(after, "a" | "an" | "," | "that") && !first_person);
+            !compares && cues.allows(word, before, after)
         }
+        // "it is pretty dark" weakens, "pretty colours" and "it is pretty and soft" judge.
         "pretty" => {
-            let adverb = roles.has(Role::Copula, at.start.wrapping_sub(1)) || matches!(before, "'s" | "are" | "is");
-            !(adverb && tokens.get(at.end).is_some_and(|next| next.kind == Kind::Word && !matches!(after, "and" | "but" | "in" | "with" | "though")))
-                && !matches!(after, "much" | "good" | "nice" | "cool" | "great" | "bad" | "dark" | "busy" | "ugly" | "awful")
+            let more = tokens.get(at.end).is_some_and(|next| next.kind == Kind::Word);
+            let weakens = adverb && more && !matches!(after, "and" | "but" | "in" | "with" | "though");
+            !weakens && cues.allows(word, before, after)
         }
-        "work" | "works" => !matches!(before, "the" | "this" | "your" | "his" | "her" | "art" | "of" | "at" | "to" | "brush" | "line" | "good" | "nice" | "great"),
-        "off" => !matches!(before, "put" | "puts" | "turn" | "turns" | "throws" | "cut" | "day" | "show" | "shows" | "lay"),
-        "2" => cue.reach == Reach::Tight && matches!(before, "is" | "'s" | "way" | "it"),
-        "no" | "yes" | "yeah" | "yep" | "yup" | "nope" | "nah" => true,
-        "value" => !matches!(before, "the" | "tonal" | "in"),
-        "into" => roles.has(Role::Copula, at.start.wrapping_sub(1)) || matches!(before, "not" | "really" | "so" | "more" | "super" | "very" | "always" | "i" | "much" | "never" | "been" | "got" | "too"),
-        "rock" | "hits" | "pop" | "rules" | "slap" | "work " => !matches!(before, "the" | "a" | "of" | "and"),
-        "feeling" => matches!(before, "not" | "am" | "i" | "really"),
-        "best" | "worst" | "hot" | "sweet" | "solid" | "peak" => !matches!(after, "friend" | "regards" | "colors" | "color" | "blacks"),
-        "need" | "needs" | "needed" => !matches!(after, "to"),
-        "want" | "wanted" | "try" | "be" | "go" | "add" => !matches!(after, "to"),
-        "favor" => matches!(before, "i"),
-        _ => true,
+        "into" if adverb => true,
+        _ => cues.allows(word, before, after),
     }
 }
 
 /// Reads a "no" that ends its part of a sentence: "colours yes, grain no".
 fn closing_noes(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
-    let cue = Cue { reach: Reach::Backward, sign: -1.0, strength: 0.65, comparative: false, emoji: false };
+    let cue = Cue {
+        reach: Reach::Backward,
+        sign: -1.0,
+        strength: 0.65,
+        comparative: false,
+        emoji: false,
+    };
     let ends = |at: usize| {
-        tokens.get(at).is_none_or(|next| next.kind != Kind::Word || matches!(next.key.as_str(), "but" | "and" | "thanks"))
+        tokens.get(at).is_none_or(|next| {
+            next.kind != Kind::Word || matches!(next.key.as_str(), "but" | "and" | "thanks")
+        })
     };
     let goes_on = |at: usize| at > 0 && (tokens[at - 1].kind == Kind::Word || tokens[at - 1].key == ":");
     (0..tokens.len())
@@ -374,7 +507,9 @@ fn ratings(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
     let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
     let mut found = Vec::new();
     for at in 0..tokens.len() {
-        let Some(points) = number(at).filter(|points| (0.0..=1_000.0).contains(points)) else { continue };
+        let Some(points) = number(at).filter(|points| (0.0..=1_000.0).contains(points)) else {
+            continue;
+        };
         let (end, out_of) = if key(at + 1) == "/" {
             (at + 3, number(at + 2))
         } else if key(at + 1) == "out" && key(at + 2) == "of" {
@@ -384,7 +519,9 @@ fn ratings(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
         } else {
             continue;
         };
-        let Some(share) = out_of.filter(|out_of| [5.0, 10.0, 100.0].contains(out_of)).map(|out_of| points / out_of)
+        let Some(share) = out_of
+            .filter(|out_of| [5.0, 10.0, 100.0].contains(out_of))
+            .map(|out_of| points / out_of)
         else {
             continue;
         };
@@ -395,7 +532,13 @@ fn ratings(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
             share if share <= 0.45 => (-1.0, 0.6),
             _ => continue,
         };
-        let cue = Cue { reach: Reach::Beside, sign, strength, comparative: false, emoji: false };
+        let cue = Cue {
+            reach: Reach::Beside,
+            sign,
+            strength,
+            comparative: false,
+            emoji: false,
+        };
         found.push((at..end.min(tokens.len()), cue));
     }
     found

@@ -23,6 +23,7 @@ mod weigh;
 use std::sync::{Arc, LazyLock};
 
 use self::find::Finder;
+use self::weigh::Image;
 use crate::{
     CommentedImage, ExtractError, Extraction, Extractor, MAX_COMMENT_CHARS, Vocabulary, VocabularyError,
 };
@@ -41,7 +42,10 @@ impl LexiconExtractor {
     ///
     /// [`VocabularyError::Automaton`] where the vocabulary is too large to be searched.
     pub fn new(vocabulary: &'static Vocabulary) -> Result<LexiconExtractor, VocabularyError> {
-        Ok(LexiconExtractor { vocabulary, finder: Arc::new(Finder::new(vocabulary)?) })
+        Ok(LexiconExtractor {
+            vocabulary,
+            finder: Arc::new(Finder::new(vocabulary)?),
+        })
     }
 
     /// Returns the extractor for [`Vocabulary::embedded`], prepared on first use.
@@ -49,7 +53,10 @@ impl LexiconExtractor {
     /// # Panics
     ///
     /// Never: a test prepares it.
-    #[allow(clippy::expect_used, reason = "the vocabulary is part of the program and a test prepares it")]
+    #[allow(
+        clippy::expect_used,
+        reason = "the vocabulary is part of the program and a test prepares it"
+    )]
     pub fn embedded() -> LexiconExtractor {
         static EMBEDDED: LazyLock<LexiconExtractor> = LazyLock::new(|| {
             LexiconExtractor::new(Vocabulary::embedded()).expect("the embedded vocabulary can be searched")
@@ -66,10 +73,18 @@ impl Extractor for LexiconExtractor {
     fn extract(&self, comment: &CommentedImage) -> Result<Extraction, ExtractError> {
         let chars = comment.text.chars().count();
         if chars > MAX_COMMENT_CHARS {
-            return Err(ExtractError::TooLong { chars, limit: MAX_COMMENT_CHARS });
+            return Err(ExtractError::TooLong {
+                chars,
+                limit: MAX_COMMENT_CHARS,
+            });
         }
         let tokens = self.finder.tokens(&comment.text);
-        let findings = judge::judge(&self.finder, self.vocabulary, &comment.text, &tokens);
-        Ok(weigh::weigh(self.vocabulary, comment, &tokens, &findings))
+        let image = Image::of(self.vocabulary, &comment.image_attributes);
+        let pictured = |categories: &[usize]| image.has(categories);
+        let findings = judge::judge(&self.finder, self.vocabulary, &comment.text, &tokens, &pictured);
+        Ok(weigh::weigh(&image, &comment.text, &tokens, &findings))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,15 +26,14 @@ impl<T> Phrases<T> {
             .filter(|(keys, _)| !keys.is_empty())
             .map(|(keys, value)| (joined(keys.iter().map(AsRef::as_ref)), value))
             .unzip();
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns)?;
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(patterns)?;
         Ok(Phrases { automaton, values })
     }
 
     /// Returns the phrases found, as ranges of words, without overlaps.
-    pub(super) fn find<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a str> + Clone,
-    ) -> Vec<(Range<usize>, &T)> {
+    pub(super) fn find<'a>(&self, keys: impl Iterator<Item = &'a str> + Clone) -> Vec<(Range<usize>, &T)> {
         let text = joined(keys.clone());
         let mut starts = Vec::new();
         let mut at = 0;
@@ -72,7 +71,11 @@ mod tests {
     fn finds_whole_words_longest_first_and_neighbours() -> Result<(), BuildError> {
         let phrases = Phrases::new([(vec!["soft"], 1), (vec!["soft", "light"], 2), (vec!["art"], 3)])?;
         let words = ["soft", "soft", "light", "party", "art"];
-        let found: Vec<_> = phrases.find(words.into_iter()).into_iter().map(|(r, v)| (r, *v)).collect();
+        let found: Vec<_> = phrases
+            .find(words.into_iter())
+            .into_iter()
+            .map(|(r, v)| (r, *v))
+            .collect();
         assert_eq!(found, [(0..1, 1), (1..3, 2), (4..5, 3)]);
         Ok(())
     }

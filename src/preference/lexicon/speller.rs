@@ -46,7 +46,14 @@ impl Speller {
         let mut known = known;
         known.extend(ordinary);
         let stems = known.iter().map(|word| stem(word)).collect();
-        Speller { known, stems, by_initial, whole, slips, graded }
+        Speller {
+            known,
+            stems,
+            by_initial,
+            whole,
+            slips,
+            graded,
+        }
     }
 
     /// Returns the word that was meant; several for words run together ("abit").
@@ -73,7 +80,11 @@ impl Speller {
 
     fn closest(&self, key: &str) -> Option<String> {
         let length = key.chars().count();
-        let slips = if length >= TWO_SLIPS { 2 } else { usize::from(length >= ONE_SLIP) };
+        let slips = if length >= TWO_SLIPS {
+            2
+        } else {
+            usize::from(length >= ONE_SLIP)
+        };
         if slips == 0 || !key.chars().all(char::is_alphabetic) {
             return None;
         }
@@ -100,7 +111,10 @@ impl Speller {
         if self.whole.contains(key) {
             return None;
         }
-        let root = key.strip_suffix("est").or_else(|| key.strip_suffix("er")).or_else(|| key.strip_suffix("ish"))?;
+        let root = key
+            .strip_suffix("est")
+            .or_else(|| key.strip_suffix("er"))
+            .or_else(|| key.strip_suffix("ish"))?;
         let mut forms = vec![root.to_owned(), format!("{root}e")];
         if let Some(root) = root.strip_suffix('i') {
             forms.push(format!("{root}y"));

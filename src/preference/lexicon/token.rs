@@ -33,8 +33,9 @@ pub(super) struct Token {
     pub(super) loud: bool,
 }
 
-const EMOTICONS: [&str; 16] =
-    [":-)", ":-(", ">:(", ":-/", ":)", ":(", ":/", ":D", ":d", "=)", "=(", "<3", "^^", ":3", "D:", "/s"];
+const EMOTICONS: [&str; 16] = [
+    ":-)", ":-(", ">:(", ":-/", ":)", ":(", ":/", ":D", ":d", "=)", "=(", "<3", "^^", ":3", "D:", "/s",
+];
 const PUNCTUATION: &str = "…—–“”‘’«»„¿¡、。！？，；：•·";
 
 /// Tokenises a comment; with a speller, slips are corrected and words stemmed.
@@ -53,12 +54,20 @@ pub(super) fn tokenise(text: &str, speller: Option<&Speller>) -> Vec<Token> {
             push_words(&mut tokens, start, segment, speller);
         } else if segment.contains('\n') {
             tokens.push(symbol(start..end, Kind::Break, "\n".to_owned()));
-        } else if let Some(first) = segment.chars().next().filter(|c| !c.is_whitespace() && !c.is_control()) {
+        } else if let Some(first) = segment
+            .chars()
+            .next()
+            .filter(|c| !c.is_whitespace() && !c.is_control())
+        {
             if matches!(segment, "-" | "‐" | "&") && joins_words(text, start..end) {
                 continue;
             }
             let punctuation = first.is_ascii_punctuation() || PUNCTUATION.contains(first);
-            let kind = if punctuation { Kind::Punctuation } else { Kind::Emoji };
+            let kind = if punctuation {
+                Kind::Punctuation
+            } else {
+                Kind::Emoji
+            };
             tokens.push(symbol(start..end, kind, first.to_string()));
         }
     }
@@ -73,7 +82,14 @@ fn joins_words(text: &str, mark: Range<usize>) -> bool {
 }
 
 fn symbol(span: Range<usize>, kind: Kind, key: String) -> Token {
-    Token { span, kind, base: key.clone(), key, comparative: false, loud: false }
+    Token {
+        span,
+        kind,
+        base: key.clone(),
+        key,
+        comparative: false,
+        loud: false,
+    }
 }
 
 fn emoticon_at(text: &str, start: usize) -> Option<&'static str> {
@@ -81,7 +97,9 @@ fn emoticon_at(text: &str, start: usize) -> Option<&'static str> {
     if before.is_some_and(char::is_alphanumeric) {
         return None;
     }
-    let found = EMOTICONS.into_iter().find(|emoticon| text[start..].starts_with(emoticon))?;
+    let found = EMOTICONS
+        .into_iter()
+        .find(|emoticon| text[start..].starts_with(emoticon))?;
     let after = text[start + found.len()..].chars().next();
     (!after.is_some_and(char::is_alphanumeric)).then_some(found)
 }
@@ -125,7 +143,14 @@ fn word(span: Range<usize>, key: String, loud: bool, speller: Option<&Speller>) 
         Some(speller) => speller.base(&key),
         None => (key.clone(), false),
     };
-    Token { span, kind: Kind::Word, key, base, comparative, loud }
+    Token {
+        span,
+        kind: Kind::Word,
+        key,
+        base,
+        comparative,
+        loud,
+    }
 }
 
 fn is_drawn_out(segment: &str) -> bool {
@@ -156,7 +181,14 @@ fn split_contraction(key: &str) -> Option<(String, String, usize)> {
         };
         return Some((head.to_owned(), "not".to_owned(), 3));
     }
-    for (tail, whole) in [("'s", "'s"), ("'re", "are"), ("'m", "am"), ("'d", "would"), ("'ll", "will"), ("'ve", "have")] {
+    for (tail, whole) in [
+        ("'s", "'s"),
+        ("'re", "are"),
+        ("'m", "am"),
+        ("'d", "would"),
+        ("'ll", "will"),
+        ("'ve", "have"),
+    ] {
         if let Some(head) = key.strip_suffix(tail).filter(|head| !head.is_empty()) {
             return Some((head.to_owned(), whole.to_owned(), tail.len()));
         }
@@ -175,9 +207,15 @@ mod tests {
     #[test]
     fn splits_contractions_with_their_bytes() {
         let tokens = tokenise("It isn’t", None);
-        let parts: Vec<&str> = tokens.iter().map(|token| &"It isn’t"[token.span.clone()]).collect();
+        let parts: Vec<&str> = tokens
+            .iter()
+            .map(|token| &"It isn’t"[token.span.clone()])
+            .collect();
         assert_eq!(parts, ["It", "is", "n’t"]);
-        assert_eq!(keys("can't won't it's"), ["can", "not", "will", "not", "it", "'s"]);
+        assert_eq!(
+            keys("can't won't it's"),
+            ["can", "not", "will", "not", "it", "'s"]
+        );
     }
 
     #[test]
@@ -188,7 +226,8 @@ mod tests {
 
     #[test]
     fn every_span_lies_in_the_text() {
-        for text in ["שלום עולם", "とても素敵", "\u{0}a\u{7}b", "👩‍👩‍👧", "I'm", "'", "’’’"] {
+        for text in ["שלום עולם", "とても素敵", "\u{0}a\u{7}b", "👩‍👩‍👧", "I'm", "'", "’’’"]
+        {
             for token in tokenise(text, None) {
                 assert!(text.get(token.span.clone()).is_some(), "{text:?} {token:?}");
             }

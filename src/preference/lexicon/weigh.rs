@@ -8,7 +8,7 @@ use super::judge::{Directness, Finding};
 use super::token::{Kind, Token};
 use crate::spelling::phrase_keys;
 use crate::vocabulary::stem;
-use crate::{CommentedImage, Extraction, FREE_CATEGORY, Preference, Vocabulary};
+use crate::{Extraction, FREE_CATEGORY, Preference, Vocabulary};
 
 /// An attribute of the shown image.
 struct Shown {
@@ -16,36 +16,64 @@ struct Shown {
     category: Option<usize>,
 }
 
+/// What is known of the shown image.
+pub(super) struct Image<'a> {
+    vocabulary: &'a Vocabulary,
+    shown: Vec<Shown>,
+}
+
 /// The most attributes of an image that are considered.
 const MAX_SHOWN: usize = 64;
 
+impl<'a> Image<'a> {
+    pub(super) fn of(vocabulary: &'a Vocabulary, attributes: &[String]) -> Image<'a> {
+        let shown = attributes
+            .iter()
+            .take(MAX_SHOWN)
+            .filter_map(|a| shown(vocabulary, a))
+            .collect();
+        Image { vocabulary, shown }
+    }
+
+    /// Tells whether a word for these categories means anything here.
+    pub(super) fn has(&self, categories: &[usize]) -> bool {
+        !meant(self.vocabulary, categories, &self.shown).is_empty()
+    }
+}
+
 /// Makes the extraction. Every piece of evidence is cut from the comment itself.
-pub(super) fn weigh(
-    vocabulary: &Vocabulary,
-    comment: &CommentedImage,
-    tokens: &[Token],
-    findings: &[Finding],
-) -> Extraction {
-    let shown: Vec<Shown> = comment.image_attributes.iter().take(MAX_SHOWN).filter_map(|a| shown(vocabulary, a)).collect();
-    let named_any = findings.iter().any(|finding| finding.directness >= Directness::Side);
+pub(super) fn weigh(image: &Image<'_>, text: &str, tokens: &[Token], findings: &[Finding]) -> Extraction {
+    let Image { vocabulary, shown } = image;
+    let named_any = findings
+        .iter()
+        .any(|finding| finding.directness >= Directness::Side);
     let mut opinions: BTreeMap<String, Vec<(&Finding, f32)>> = BTreeMap::new();
     for finding in findings {
         match &finding.what {
             What::Attribute(index, _) => {
                 let named = &vocabulary.attributes()[*index].name;
                 let word = finding.named_by.and_then(|at| tokens.get(at));
-                let name = word.and_then(|word| pictured(named, word, &shown)).unwrap_or(named).clone();
+                let name = word
+                    .and_then(|word| pictured(named, word, shown))
+                    .unwrap_or(named)
+                    .clone();
                 opinions.entry(name).or_default().push((finding, finding.weight));
             }
             What::Reference(categories) => {
-                for name in meant(vocabulary, categories, &shown) {
-                    opinions.entry(name).or_default().push((finding, finding.weight * 0.9));
+                for name in meant(vocabulary, categories, shown) {
+                    opinions
+                        .entry(name)
+                        .or_default()
+                        .push((finding, finding.weight * 0.9));
                 }
             }
             What::Whole if finding.directness == Directness::Implied && named_any => {}
             What::Whole => {
-                for attribute in &shown {
-                    opinions.entry(attribute.name.clone()).or_default().push((finding, finding.weight));
+                for attribute in shown {
+                    opinions
+                        .entry(attribute.name.clone())
+                        .or_default()
+                        .push((finding, finding.weight));
                 }
             }
             What::Cue(_) => {}
@@ -53,18 +81,36 @@ pub(super) fn weigh(
     }
     let mut extraction = Extraction::default();
     for (attribute, opinions) in opinions {
-        let Some((finding, weight)) = settled(&opinions) else { continue };
-        let category = vocabulary.get(&attribute).map_or(FREE_CATEGORY, |known| &known.category).to_owned();
-        let evidence = evidence(&comment.text, tokens, &finding.tokens);
+        let Some((finding, weight)) = settled(&opinions) else {
+            continue;
+        };
+        let category = vocabulary
+            .get(&attribute)
+            .map_or(FREE_CATEGORY, |known| &known.category)
+            .to_owned();
+        let evidence = evidence(text, tokens, &finding.tokens);
         if evidence.is_empty() {
             continue;
         }
         let weight = (weight * 100.0).round() / 100.0;
-        let list = if finding.sign > 0.0 { &mut extraction.liked } else { &mut extraction.disliked };
-        list.push(Preference { attribute, category, weight, evidence });
+        let list = if finding.sign > 0.0 {
+            &mut extraction.liked
+        } else {
+            &mut extraction.disliked
+        };
+        list.push(Preference {
+            attribute,
+            category,
+            weight,
+            evidence,
+        });
     }
     for list in [&mut extraction.liked, &mut extraction.disliked] {
-        list.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.attribute.cmp(&b.attribute)));
+        list.sort_by(|a, b| {
+            b.weight
+                .total_cmp(&a.weight)
+                .then_with(|| a.attribute.cmp(&b.attribute))
+        });
     }
     extraction
 }
@@ -72,7 +118,10 @@ pub(super) fn weigh(
 /// Names an attribute of the image as the vocabulary does; unknown words stay as they are.
 fn shown(vocabulary: &Vocabulary, attribute: &str) -> Option<Shown> {
     if let Some(known) = vocabulary.resolve(attribute) {
-        return Some(Shown { name: known.name.clone(), category: vocabulary.category_index(&known.category) });
+        return Some(Shown {
+            name: known.name.clone(),
+            category: vocabulary.category_index(&known.category),
+        });
     }
     let name = attribute.trim().to_lowercase();
     (!name.is_empty()).then_some(Shown { name, category: None })
@@ -87,7 +136,10 @@ fn pictured<'a>(named: &str, word: &Token, shown: &'a [Shown]) -> Option<&'a Str
         let keys = phrase_keys(name);
         keys.len() > 1 && keys.last().is_some_and(|key| stem(key) == word.base)
     };
-    shown.iter().map(|attribute| &attribute.name).find(|name| has_word(name))
+    shown
+        .iter()
+        .map(|attribute| &attribute.name)
+        .find(|name| has_word(name))
 }
 
 /// Returns the attributes of the image that a word for some categories means: those in the categories, else in near ones.
@@ -95,7 +147,11 @@ fn meant(vocabulary: &Vocabulary, categories: &[usize], shown: &[Shown]) -> Vec<
     let among = |categories: &[usize]| -> Vec<String> {
         shown
             .iter()
-            .filter(|attribute| attribute.category.is_some_and(|category| categories.contains(&category)))
+            .filter(|attribute| {
+                attribute
+                    .category
+                    .is_some_and(|category| categories.contains(&category))
+            })
             .map(|attribute| attribute.name.clone())
             .collect()
     };
@@ -103,7 +159,11 @@ fn meant(vocabulary: &Vocabulary, categories: &[usize], shown: &[Shown]) -> Vec<
     if !direct.is_empty() {
         return direct;
     }
-    let near: Vec<usize> = categories.iter().flat_map(|category| vocabulary.near(*category)).copied().collect();
+    let near: Vec<usize> = categories
+        .iter()
+        .flat_map(|category| vocabulary.near(*category))
+        .copied()
+        .collect();
     among(&near)
 }
 
@@ -111,8 +171,10 @@ fn meant(vocabulary: &Vocabulary, categories: &[usize], shown: &[Shown]) -> Vec<
 /// person arrives. Judgements of the image as a whole that contradict each other cancel out.
 fn settled<'a>(opinions: &[(&'a Finding, f32)]) -> Option<(&'a Finding, f32)> {
     let directness = opinions.iter().map(|(finding, _)| finding.directness).max()?;
-    let direct: Vec<&(&Finding, f32)> =
-        opinions.iter().filter(|(finding, _)| finding.directness == directness).collect();
+    let direct: Vec<&(&Finding, f32)> = opinions
+        .iter()
+        .filter(|(finding, _)| finding.directness == directness)
+        .collect();
     let (last, weight) = **direct.iter().max_by_key(|(finding, _)| finding.tokens.end)?;
     let contradicted = direct.iter().any(|(finding, _)| finding.sign != last.sign);
     if contradicted {
@@ -124,12 +186,24 @@ fn settled<'a>(opinions: &[(&'a Finding, f32)]) -> Option<(&'a Finding, f32)> {
 
 fn evidence(text: &str, tokens: &[Token], range: &Range<usize>) -> String {
     // Half a contraction ("'d prefer") is shown whole.
-    let half = |at: usize| at > 0 && tokens.get(at).is_some_and(|t| t.kind == Kind::Word && t.span.start == tokens[at - 1].span.end && tokens[at - 1].kind == Kind::Word);
-    let first = if half(range.start) { range.start - 1 } else { range.start };
+    let half = |at: usize| {
+        at > 0
+            && tokens.get(at).is_some_and(|t| {
+                t.kind == Kind::Word
+                    && t.span.start == tokens[at - 1].span.end
+                    && tokens[at - 1].kind == Kind::Word
+            })
+    };
+    let first = if half(range.start) {
+        range.start - 1
+    } else {
+        range.start
+    };
     let words = tokens.get(first..range.end.min(tokens.len())).unwrap_or_default();
-    let (Some(start), Some(end)) =
-        (words.iter().map(|token| token.span.start).min(), words.iter().map(|token| token.span.end).max())
-    else {
+    let (Some(start), Some(end)) = (
+        words.iter().map(|token| token.span.start).min(),
+        words.iter().map(|token| token.span.end).max(),
+    ) else {
         return String::new();
     };
     text.get(start..end).unwrap_or_default().to_owned()

@@ -70,10 +70,16 @@ pub(super) fn read(text: &str) -> Result<Vocabulary, VocabularyError> {
         more_names.push((category.name.clone(), category.more));
         categories.push(category.name);
     }
-    let near = near_names.iter().map(|names| indices(names, &categories)).collect::<Result<_, _>>()?;
+    let near = near_names
+        .iter()
+        .map(|names| indices(names, &categories))
+        .collect::<Result<_, _>>()?;
     check_opposites(&attributes)?;
     let (by_key, by_stem) = index(&attributes)?;
-    let more = more_names.into_iter().map(|(name, more)| quantity(name, more, &attributes)).collect::<Result<_, _>>()?;
+    let more = more_names
+        .into_iter()
+        .map(|(name, more)| quantity(name, more, &attributes))
+        .collect::<Result<_, _>>()?;
     Ok(Vocabulary {
         attributes,
         categories,
@@ -102,7 +108,10 @@ fn quantity(
     let Some(more) = more else { return Ok(None) };
     match attributes.iter().position(|attribute| attribute.name == more) {
         Some(index) => Ok(Some(index)),
-        None => Err(VocabularyError::UnknownAttribute { name: category, attribute: more }),
+        None => Err(VocabularyError::UnknownAttribute {
+            name: category,
+            attribute: more,
+        }),
     }
 }
 

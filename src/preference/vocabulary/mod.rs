@@ -103,7 +103,11 @@ impl Vocabulary {
 
     /// Returns every name, then every word, with the index of the attribute it stands for.
     pub(crate) fn phrases(&self) -> impl Iterator<Item = (&str, usize)> {
-        let names = self.attributes.iter().enumerate().map(|(index, a)| (a.name.as_str(), index));
+        let names = self
+            .attributes
+            .iter()
+            .enumerate()
+            .map(|(index, a)| (a.name.as_str(), index));
         let words = self.attributes.iter().enumerate();
         names.chain(words.flat_map(|(index, a)| a.words.iter().map(move |word| (word.as_str(), index))))
     }
