@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -42,8 +42,17 @@ impl Serialize for Timestamp {
     }
 }
 
-/// The real clock plus an offset. Interaction deadlines, timestamps and snowflakes follow it; heartbeats and
-/// rate-limit windows do not, because the client at the other end keeps them by its own, unmoved clock.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
+        let millis = u64::try_from(moment.unix_timestamp_nanos() / 1_000_000);
+        millis.map(Timestamp).map_err(de::Error::custom)
+    }
+}
+
+/// The real clock plus an offset. Everything follows it but the gateway's heartbeats, which the client at the other end
+/// keeps by its own, unmoved clock.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     offset_ms: AtomicU64,
@@ -60,6 +69,12 @@ impl Clock {
     /// Moves the present `by` forward.
     pub(crate) fn advance(&self, by: Duration) {
         self.offset_ms.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// Goes on from an earlier run: time and ids continue after what that run made.
+    pub(crate) fn resume(&self, present: Timestamp, newest_id: u64) {
+        self.advance(present.since(self.now()));
+        self.sequence.fetch_max(newest_id, Ordering::SeqCst);
     }
 
     /// Makes an id newer than every id made before, even if the system's clock steps back.

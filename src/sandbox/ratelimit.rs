@@ -2,7 +2,9 @@
 //! too many invalid requests.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::Timestamp;
 
 /// Requests a second, interaction endpoints aside.
 const GLOBAL_LIMIT: u32 = 50;
@@ -64,7 +66,7 @@ impl Scope {
 
 struct Bucket {
     remaining: u32,
-    resets_at: Instant,
+    resets_at: Timestamp,
 }
 
 /// All limits of one bot.
@@ -74,7 +76,7 @@ pub(crate) struct RateLimits {
     global: Option<Bucket>,
     /// How many requests of a route a test wants refused.
     forced: HashMap<String, u32>,
-    invalid: VecDeque<Instant>,
+    invalid: VecDeque<Timestamp>,
 }
 
 impl RateLimits {
@@ -90,7 +92,7 @@ impl RateLimits {
         quota: Option<Quota>,
         major: &str,
         global: bool,
-        now: Instant,
+        now: Timestamp,
     ) -> Verdict {
         if let Some(retry_after) = self.banned(now) {
             return Verdict::Banned { retry_after };
@@ -122,7 +124,7 @@ impl RateLimits {
         let left = bucket.as_ref().map_or(0, |bucket| bucket.remaining);
         let reset_after = bucket
             .as_ref()
-            .map_or(quota.window, |bucket| bucket.resets_at.duration_since(now));
+            .map_or(quota.window, |bucket| bucket.resets_at.since(now));
         self.buckets.extend(bucket.map(|bucket| (key, bucket)));
         let state = Some(BucketState::new(quota, major, left, reset_after));
         match taken {
@@ -136,7 +138,7 @@ impl RateLimits {
     }
 
     /// Counts an answer 401, 403 or 429.
-    pub(crate) fn count_invalid(&mut self, now: Instant) {
+    pub(crate) fn count_invalid(&mut self, now: Timestamp) {
         self.invalid.push_back(now);
     }
 
@@ -145,26 +147,26 @@ impl RateLimits {
         self.invalid.len()
     }
 
-    fn banned(&mut self, now: Instant) -> Option<Duration> {
-        self.invalid.retain(|at| now.duration_since(*at) < BAN_WINDOW);
+    fn banned(&mut self, now: Timestamp) -> Option<Duration> {
+        self.invalid.retain(|at| now.since(*at) < BAN_WINDOW);
         let oldest = self.invalid.front().filter(|_| self.invalid.len() >= BAN_AFTER)?;
-        Some(BAN_WINDOW.saturating_sub(now.duration_since(*oldest)))
+        Some(BAN_WINDOW.saturating_sub(now.since(*oldest)))
     }
 }
 
 /// Takes one request out of a bucket, refilled first if its window is over.
-fn take_one(slot: &mut Option<Bucket>, limit: u32, window: Duration, now: Instant) -> Result<(), Duration> {
+fn take_one(slot: &mut Option<Bucket>, limit: u32, window: Duration, now: Timestamp) -> Result<(), Duration> {
     let bucket = slot.take().filter(|bucket| bucket.resets_at > now);
     let bucket = slot.insert(bucket.unwrap_or(Bucket {
         remaining: limit,
-        resets_at: now + window,
+        resets_at: now.plus(window),
     }));
     match bucket.remaining.checked_sub(1) {
         Some(left) => {
             bucket.remaining = left;
             Ok(())
         }
-        None => Err(bucket.resets_at.duration_since(now)),
+        None => Err(bucket.resets_at.since(now)),
     }
 }
 
@@ -210,7 +212,7 @@ mod tests {
         group: "messages",
     };
 
-    fn allowed(limits: &mut RateLimits, major: &str, now: Instant) -> bool {
+    fn allowed(limits: &mut RateLimits, major: &str, now: Timestamp) -> bool {
         matches!(
             limits.take("POST /x", Some(QUOTA), major, true, now),
             Verdict::Allowed(_)
@@ -220,20 +222,20 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_refills_on_its_own() {
         let mut limits = RateLimits::default();
-        let start = Instant::now();
+        let start = Timestamp(1_000_000);
         assert!((0..5).all(|_| allowed(&mut limits, "1", start)));
         assert!(!allowed(&mut limits, "1", start));
         assert!(
             allowed(&mut limits, "2", start),
             "another channel has its own bucket"
         );
-        assert!(allowed(&mut limits, "1", start + QUOTA.window));
+        assert!(allowed(&mut limits, "1", start.plus(QUOTA.window)));
     }
 
     #[test]
     fn the_fifty_first_request_of_a_second_is_limited_for_all_routes() {
         let mut limits = RateLimits::default();
-        let start = Instant::now();
+        let start = Timestamp(1_000_000);
         assert!((0..50).all(|channel| allowed(&mut limits, &channel.to_string(), start)));
         let verdict = limits.take("POST /x", Some(QUOTA), "51", true, start);
         assert!(
@@ -255,13 +257,13 @@ mod tests {
     #[test]
     fn ten_thousand_invalid_requests_ban() {
         let mut limits = RateLimits::default();
-        let start = Instant::now();
+        let start = Timestamp(1_000_000);
         (0..BAN_AFTER).for_each(|_| limits.count_invalid(start));
         let verdict = limits.take("POST /y", None, "", false, start);
         assert!(
             matches!(verdict, Verdict::Banned { retry_after } if retry_after == BAN_WINDOW),
             "{verdict:?}"
         );
-        assert!(allowed(&mut limits, "1", start + BAN_WINDOW));
+        assert!(allowed(&mut limits, "1", start.plus(BAN_WINDOW)));
     }
 }

@@ -54,7 +54,6 @@ pub(super) struct Peer<'a> {
     pub(super) shared: &'a Shared,
     pub(super) socket: u64,
     pub(super) link: Link,
-    pub(super) authenticated: bool,
 }
 
 impl Peer<'_> {
@@ -63,25 +62,30 @@ impl Peer<'_> {
     /// # Errors
     ///
     /// The code to close the connection with, if the client broke the protocol.
-    pub(super) fn receive(&mut self, text: &str) -> Result<Next, Close> {
+    pub(super) fn receive(&self, text: &str) -> Result<Next, Close> {
         if text.len() > MAX_PAYLOAD {
             return Err(close::DECODE_ERROR);
         }
         let payload: Payload = serde_json::from_str(text).map_err(|_| close::DECODE_ERROR)?;
         match payload.op {
             op::HEARTBEAT => Ok(Next::HeartbeatAck),
-            op::IDENTIFY | op::RESUME if self.authenticated => Err(close::ALREADY_AUTHENTICATED),
+            op::IDENTIFY | op::RESUME if self.has_session() => Err(close::ALREADY_AUTHENTICATED),
             op::IDENTIFY => self.identify(parse(payload.d)?),
             op::RESUME => self.resume(&parse(payload.d)?),
-            _ if !self.authenticated => Err(close::NOT_AUTHENTICATED),
+            _ if !self.has_session() => Err(close::NOT_AUTHENTICATED),
             op::REQUEST_GUILD_MEMBERS => self.list_members(&payload.d),
-            op::PRESENCE_UPDATE => self.set_presence(&payload.d),
+            op::PRESENCE_UPDATE => Self::set_presence(&payload.d),
             op::VOICE_STATE_UPDATE | op::REQUEST_SOUNDBOARD_SOUNDS => Ok(Next::Listen),
             _ => Err(close::UNKNOWN_OPCODE),
         }
     }
 
-    fn identify(&mut self, identify: Identify) -> Result<Next, Close> {
+    /// Tells whether a session is on this socket; INVALID_SESSION takes it away, and the client may identify again.
+    fn has_session(&self) -> bool {
+        self.shared.world().hub.session_on(self.socket).is_some()
+    }
+
+    fn identify(&self, identify: Identify) -> Result<Next, Close> {
         if !self.shared.is_token(&identify.token) {
             return Err(close::AUTHENTICATION_FAILED);
         }
@@ -123,7 +127,6 @@ impl Peer<'_> {
         let link = (self.socket, self.link.clone());
         world.hub.open(&session_id, identify.intents, shard, link, &first);
         world.emit(SandboxEvent::BotPresence { online: true });
-        self.authenticated = true;
         Ok(if identify.compress {
             Next::Compress
         } else {
@@ -131,7 +134,7 @@ impl Peer<'_> {
         })
     }
 
-    fn resume(&mut self, resume: &Resume) -> Result<Next, Close> {
+    fn resume(&self, resume: &Resume) -> Result<Next, Close> {
         if !self.shared.is_token(&resume.token) {
             return Err(close::AUTHENTICATION_FAILED);
         }
@@ -141,7 +144,6 @@ impl Peer<'_> {
             .resume(&resume.session_id, resume.seq, (self.socket, self.link.clone()))
         {
             Ok(()) => {
-                self.authenticated = true;
                 world.emit(SandboxEvent::BotPresence { online: true });
                 Ok(Next::Listen)
             }
@@ -154,7 +156,7 @@ impl Peer<'_> {
         }
     }
 
-    fn set_presence(&mut self, presence: &Value) -> Result<Next, Close> {
+    fn set_presence(presence: &Value) -> Result<Next, Close> {
         let statuses = ["online", "dnd", "idle", "invisible", "offline"];
         let known = presence["status"]
             .as_str()
@@ -166,7 +168,7 @@ impl Peer<'_> {
         }
     }
 
-    fn list_members(&mut self, request: &Value) -> Result<Next, Close> {
+    fn list_members(&self, request: &Value) -> Result<Next, Close> {
         let mut world = self.shared.world();
         let guild = world.guild.to_string();
         let session = world.hub.session_on(self.socket);

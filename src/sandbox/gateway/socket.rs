@@ -101,11 +101,10 @@ enum Ended {
 
 async fn converse(socket: &mut WebSocket, shared: &Shared, number: u64, mut codec: Codec) -> Ended {
     let (link, mut outgoing) = mpsc::unbounded_channel();
-    let mut peer = Peer {
+    let peer = Peer {
         shared,
         socket: number,
         link,
-        authenticated: false,
     };
     let interval = shared.heartbeat_interval;
     let hello =
@@ -119,6 +118,8 @@ async fn converse(socket: &mut WebSocket, shared: &Shared, number: u64, mut code
     let mut zombie_at = tokio::time::Instant::now() + patience;
     loop {
         tokio::select! {
+            // In this order, so that an answer never overtakes events that happened before it.
+            biased;
             () = shared.shutdown.cancelled() => return Ended::ByServer((1001, "The sandbox is shutting down.")),
             () = tokio::time::sleep_until(zombie_at) => return Ended::ByServer(close::SESSION_TIMED_OUT),
             command = outgoing.recv() => match command {

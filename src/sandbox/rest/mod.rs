@@ -16,7 +16,7 @@ mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -67,7 +67,7 @@ pub(crate) async fn serve(State(rest): State<Rest>, request: Request) -> Respons
         None => rest.unknown(&incoming),
     };
     if matches!(answer.status.as_u16(), 401 | 403 | 429) {
-        lock(&rest.shared.limits).count_invalid(Instant::now());
+        lock(&rest.shared.limits).count_invalid(rest.shared.clock.now());
     }
     rest.shared.record(&incoming, answer.status);
     #[cfg(feature = "openapi")]
@@ -112,7 +112,7 @@ impl Shared {
             route.quota,
             &route.major(&call),
             route.counts_globally(),
-            Instant::now(),
+            self.clock.now(),
         );
         let bucket = match verdict {
             Verdict::Allowed(bucket) => bucket,
@@ -162,7 +162,8 @@ impl Shared {
 fn limited(bucket: Option<BucketState>, retry_after: Duration, scope: Scope) -> Answer {
     let seconds = (retry_after.as_secs_f64() * 1000.0).ceil() / 1000.0;
     let global = scope == Scope::Global;
-    let body = json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global});
+    let body =
+        json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global, "code": 0});
     let mut headers = vec![
         ("retry-after", (seconds.ceil() as u64).to_string()),
         ("x-ratelimit-scope", scope.name().to_owned()),
