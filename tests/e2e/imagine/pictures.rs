@@ -22,11 +22,11 @@ async fn the_same_words_and_seed_give_two_people_two_pictures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beta_zero_is_the_plain_picture_bit_for_bit() {
-    let world = World::start().await;
-    let channel = world.sandbox.channel_id();
-    let ada = person(&world, "Ada", &["watercolour"], &["neon colours"]).await;
-    let stranger = world.sandbox.user("Stranger");
     for mode in ["embedding", "guidance", "reference"] {
+        let world = World::with(|config| config.generation.conditioning = Some(mode.to_owned())).await;
+        let channel = world.sandbox.channel_id();
+        let ada = person(&world, "Ada", &["watercolour"], &["neon colours"]).await;
+        let stranger = world.sandbox.user("Stranger");
         let options = json!({"prompt": "a lighthouse", "seed": 7});
         let zero = ada.imagine(channel, json!({"prompt": "a lighthouse", "seed": 7, "beta": 0.0})).await;
         let plain = ada.imagine(channel, json!({"prompt": "a lighthouse", "seed": 7, "plain": true})).await;
@@ -35,8 +35,8 @@ async fn beta_zero_is_the_plain_picture_bit_for_bit() {
         assert_eq!(pixels(&zero), pixels(&plain), "{mode}");
         assert_eq!(pixels(&zero), pixels(&theirs), "{mode}");
         assert_ne!(pixels(&zero), pixels(&personal), "{mode}");
+        world.finish().await;
     }
-    world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
