@@ -32,6 +32,14 @@ pub enum SandboxError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// What an earlier sandbox kept could not be read.
+    #[error("cannot go on from {path}: {reason}")]
+    Keep {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Discord's OpenAPI document could not be used.
     #[error("cannot use the OpenAPI document {path}: {reason}")]
     OpenApi {

@@ -15,9 +15,10 @@
 //! | `rest/`, `validate/` | the routes; checks of bodies, with Discord's codes and error shape |
 //! | `gateway/` | sockets, sessions, intents, compression, resume |
 //! | `ratelimit.rs`, `record.rs`, `contract.rs` | buckets and 429; one line per request; checks against OpenAPI |
+//! | `keep.rs` | going on, after a restart, with what was said before |
 //! | [`page`], [`play`] | the chat page; scripts of whole conversations |
 //!
-//! The sandbox keeps everything in memory and has one guild with one text channel. It knows neither roles, threads,
+//! The sandbox holds everything in memory (and, if asked, on disk as well) and has one guild with one text channel. It knows neither roles, threads,
 //! voice, polls nor custom emoji, and speaks no Components V2.
 
 mod clock;
@@ -28,6 +29,7 @@ mod events;
 mod files;
 mod gateway;
 mod id;
+mod keep;
 pub mod model;
 mod options;
 pub mod page;
@@ -43,6 +45,9 @@ mod tls;
 mod user;
 mod validate;
 mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use clock::Timestamp;
 pub use error::{ActionError, SandboxError, WaitError};

@@ -15,6 +15,9 @@ pub struct SandboxOptions {
     pub openapi: Option<PathBuf>,
     /// A folder whose files stand in for the chat page's embedded ones, for working on the page.
     pub assets: Option<PathBuf>,
+    /// A folder that keeps people, channels and messages, so that the next sandbox goes on where this one ended. `None`
+    /// keeps nothing.
+    pub keep: Option<PathBuf>,
     /// Privileged intents the application was granted: 2 members, 256 presences, 32,768 message content.
     pub privileged_intents: u64,
     /// Time between a client's heartbeats. `None` is Discord's 41.25 s.

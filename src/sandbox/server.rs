@@ -25,7 +25,7 @@ use crate::rest::{self, Rest};
 use crate::shared::{Shared, secret};
 use crate::state::World;
 use crate::tls::{Identity, TlsListener};
-use crate::{files, gateway};
+use crate::{files, gateway, keep};
 
 /// Discord's time between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(41_250);
@@ -53,6 +53,11 @@ pub(crate) async fn start(options: &SandboxOptions) -> Result<Servers, SandboxEr
         Hub::default(),
         format!("http://{plain_addr}"),
     );
+    let kept = options
+        .keep
+        .as_deref()
+        .map(|folder| keep::open(&mut world, folder))
+        .transpose()?;
     world.reads_content = options.privileged_intents & gateway::intents::MESSAGE_CONTENT != 0;
     let shared = Arc::new(Shared {
         clock,
@@ -99,11 +104,14 @@ pub(crate) async fn start(options: &SandboxOptions) -> Result<Servers, SandboxEr
             get(files::serve),
         )
         .with_state(shared.clone());
-    let tasks = vec![
+    let mut tasks = vec![
         serve(TlsListener::new(api, identity.server), rest, &shared.shutdown),
         serve(plain, plain_routes, &shared.shutdown),
         tokio::spawn(fail_late_interactions(shared.clone())),
     ];
+    if let Some(kept) = kept {
+        tasks.push(tokio::spawn(keep::keep(shared.clone(), kept)));
+    }
     Ok(Servers {
         shared,
         api_addr,

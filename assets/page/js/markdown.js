@@ -2,6 +2,7 @@
 
 import { h } from './dom.js';
 import { timestamp } from './time.js';
+import { jumpTo } from './jump.js';
 import { nameOf, channelById, state } from './state.js';
 
 /** Renders a text of several lines into nodes. */
@@ -107,6 +108,7 @@ const RULES = [
   [/^<#(\d+)>/, (m) => h('span', { class: 'mention' }, `#${channelById(m[1])?.name ?? 'unknown'}`)],
   [/^<\/([\w -]+):\d+>/, (m) => h('span', { class: 'mention' }, `/${m[1]}`)],
   [/^<t:(-?\d+)(?::([tTdDfFR]))?>/, (m) => timestamp(Number(m[1]), m[2] ?? 'f')],
+  [/^https:\/\/discord\.com\/channels\/(?:@me|\d+)\/(\d+)\/(\d+)/, (m) => messageLink(m[1], m[2])],
   [/^<(https?:\/\/[^\s>]+)>/, (m) => link(m[1], m[1])],
   [/^\[([^\]\n]+)\]\(<?(https?:\/\/[^\s)>]+)>?\)/, (m) => link(m[2], inline(m[1]))],
   [/^https?:\/\/[^\s<]+[^\s<.,:;"')\]!?*_~|]/, (m) => link(m[0], m[0])],
@@ -168,6 +170,13 @@ function match(rest, before) {
 
 function link(address, children) {
   return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, children);
+}
+
+/** A link to a message leads there, as in Discord's own clients. */
+function messageLink(channel, message) {
+  const place = channelById(channel);
+  const name = place?.guild_id ? `#${place.name}` : state.bot.name;
+  return h('button', { class: 'mention jump', type: 'button', onclick: () => jumpTo(channel, message) }, `${name} › message`);
 }
 
 function spoiler(text) {

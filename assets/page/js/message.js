@@ -7,6 +7,7 @@ import { act } from './connection.js';
 import { embed } from './embed.js';
 import { attachments } from './picture.js';
 import { componentRows, interactionNote } from './components.js';
+import { jumpTo } from './jump.js';
 import { reactionBar, openPicker } from './reactions.js';
 import { state, nameOf, userById, messageById, setReply, isVisible } from './state.js';
 
@@ -101,12 +102,7 @@ function replied(message) {
   const target = messageById(message.reference);
   if (!target || !isVisible(target)) return h('div', { class: 'context' }, h('i', {}, 'The message it replied to is gone'));
   const words = target.content || (target.attachments.length ? 'Click to see the picture' : 'Click to see the message');
-  const jump = () => {
-    const item = document.getElementById(`m${target.id}`);
-    item?.scrollIntoView({ block: 'center', behavior: 'smooth' });
-    item?.classList.add('flash');
-    setTimeout(() => item?.classList.remove('flash'), 1500);
-  };
+  const jump = () => jumpTo(target.channel_id, target.id);
   return h('button', { class: 'context', type: 'button', onclick: jump }, avatar(target.author, 16), h('b', {}, target.author.name), h('span', {}, words.slice(0, 120)));
 }
 

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// One row under a message: up to five buttons or one select menu.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionRow {
     /// What stands in the row, left to right.
     pub components: Vec<Component>,
 }
 
 /// Something a person can use under a message.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Component {
     /// A button.
@@ -39,7 +39,7 @@ impl Component {
 }
 
 /// A button's colour and role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ButtonStyle {
     /// Blue.
@@ -85,7 +85,7 @@ pub struct ComponentEmoji {
 }
 
 /// A button.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Button {
     /// Colour and role.
     pub style: ButtonStyle,
@@ -102,7 +102,7 @@ pub struct Button {
 }
 
 /// What a select menu offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SelectKind {
     /// The options it lists itself.
@@ -143,7 +143,7 @@ impl SelectKind {
 }
 
 /// A select menu.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Select {
     /// What it offers.
     pub select: SelectKind,
@@ -162,7 +162,7 @@ pub struct Select {
 }
 
 /// One offer of a select menu.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectOption {
     /// What it says.
     pub label: String,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::{AttachmentId, ChannelId, GuildId, InteractionId, MessageId, UserId};
@@ -10,7 +10,7 @@ use crate::model::component::{ActionRow, Component};
 use crate::model::embed::Embed;
 
 /// A message with everything a client shows of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// Its id.
     pub id: MessageId,
@@ -113,7 +113,7 @@ impl Message {
 }
 
 /// Who wrote a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// Their id.
     pub id: UserId,
@@ -124,7 +124,7 @@ pub struct Author {
 }
 
 /// A file of a message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attachment {
     /// Its id.
     pub id: AttachmentId,
@@ -150,7 +150,7 @@ pub struct Attachment {
 }
 
 /// One emoji under a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// The Unicode emoji.
     pub emoji: String,
@@ -159,7 +159,7 @@ pub struct Reaction {
 }
 
 /// What made a message that answers an interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageInteraction {
     /// The interaction.
     pub id: InteractionId,
@@ -176,7 +176,7 @@ pub struct MessageInteraction {
 }
 
 /// Discord's kinds of interaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InteractionKind {
     /// A slash or context-menu command.
@@ -202,7 +202,7 @@ impl InteractionKind {
 }
 
 /// A channel as a client lists it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Channel {
     /// Its id.
     pub id: ChannelId,

@@ -36,19 +36,56 @@ enum Action {
         uploads: Vec<u64>,
         reply_to: Option<MessageId>,
     },
-    Command { channel: ChannelId, command: String, options: Map<String, Value> },
-    Autocomplete { channel: ChannelId, command: String, options: Map<String, Value>, focused: String },
-    Click { message: MessageId, custom_id: String },
-    Select { message: MessageId, custom_id: String, values: Vec<String> },
-    SubmitModal { interaction: InteractionId, fields: BTreeMap<String, String> },
-    CancelModal { interaction: InteractionId },
-    React { message: MessageId, emoji: String },
-    Unreact { message: MessageId, emoji: String },
-    Delete { message: MessageId },
-    Dismiss { message: MessageId },
-    Typing { channel: ChannelId },
-    Dms { open: bool },
-    AddUser { name: String },
+    Command {
+        channel: ChannelId,
+        command: String,
+        options: Map<String, Value>,
+    },
+    Autocomplete {
+        channel: ChannelId,
+        command: String,
+        options: Map<String, Value>,
+        focused: String,
+    },
+    Click {
+        message: MessageId,
+        custom_id: String,
+    },
+    Select {
+        message: MessageId,
+        custom_id: String,
+        values: Vec<String>,
+    },
+    SubmitModal {
+        interaction: InteractionId,
+        fields: BTreeMap<String, String>,
+    },
+    CancelModal {
+        interaction: InteractionId,
+    },
+    React {
+        message: MessageId,
+        emoji: String,
+    },
+    Unreact {
+        message: MessageId,
+        emoji: String,
+    },
+    Delete {
+        message: MessageId,
+    },
+    Dismiss {
+        message: MessageId,
+    },
+    Typing {
+        channel: ChannelId,
+    },
+    Dms {
+        open: bool,
+    },
+    AddUser {
+        name: String,
+    },
 }
 
 /// Why an act was refused, for the person to read.
@@ -70,32 +107,58 @@ impl From<WaitError> for Refused {
     fn from(error: WaitError) -> Self {
         match error {
             WaitError::Action(error) => error.into(),
-            _ => Refused(StatusCode::GATEWAY_TIMEOUT, "The bot did not answer in time.".to_owned()),
+            _ => Refused(
+                StatusCode::GATEWAY_TIMEOUT,
+                "The bot did not answer in time.".to_owned(),
+            ),
         }
     }
 }
 
 /// Does it, and answers with what the act made: `{"interaction": ID}`, `{"message": ID}`, `{"choices": […]}` or `{}`.
-pub(super) async fn act(State(page): State<Page>, Json(request): Json<Request>) -> Result<Json<Value>, Refused> {
+pub(super) async fn act(
+    State(page): State<Page>,
+    Json(request): Json<Request>,
+) -> Result<Json<Value>, Refused> {
     let unknown = || Refused(StatusCode::NOT_FOUND, "That person is no longer here.".to_owned());
     let user = page.sandbox.user_by_id(request.user).ok_or_else(unknown)?;
     let made = match request.action {
-        Action::Say { channel, text, uploads, reply_to } => {
+        Action::Say {
+            channel,
+            text,
+            uploads,
+            reply_to,
+        } => {
             json!({"message": say(&user, channel, &text, &taken(&page.uploads, &uploads)?, reply_to)?})
         }
-        Action::Command { channel, command, options } => {
+        Action::Command {
+            channel,
+            command,
+            options,
+        } => {
             let options = with_files(&user, &page.uploads, channel, options)?;
             json!({"interaction": user.command(channel, &command, options.into())?})
         }
-        Action::Autocomplete { channel, command, options, focused } => {
+        Action::Autocomplete {
+            channel,
+            command,
+            options,
+            focused,
+        } => {
             let options = without_files(options);
             json!({"choices": user.autocomplete(channel, &command, options.into(), &focused).await?})
         }
         Action::Click { message, custom_id } => json!({"interaction": user.click(message, &custom_id)?}),
-        Action::Select { message, custom_id, values } => {
+        Action::Select {
+            message,
+            custom_id,
+            values,
+        } => {
             json!({"interaction": user.select(message, &custom_id, &values)?})
         }
-        Action::SubmitModal { interaction, fields } => json!({"interaction": user.submit_modal(interaction, fields)?}),
+        Action::SubmitModal { interaction, fields } => {
+            json!({"interaction": user.submit_modal(interaction, fields)?})
+        }
         Action::CancelModal { interaction } => done(user.cancel_modal(interaction))?,
         Action::React { message, emoji } => done(user.react(message, &emoji))?,
         Action::Unreact { message, emoji } => done(user.unreact(message, &emoji))?,
@@ -115,7 +178,13 @@ fn done(result: Result<(), ActionError>) -> Result<Value, ActionError> {
     result.map(|()| json!({}))
 }
 
-fn say(user: &User, channel: ChannelId, text: &str, files: &[Upload], reply_to: Option<MessageId>) -> Result<MessageId, ActionError> {
+fn say(
+    user: &User,
+    channel: ChannelId,
+    text: &str,
+    files: &[Upload],
+    reply_to: Option<MessageId>,
+) -> Result<MessageId, ActionError> {
     match (reply_to, files) {
         (Some(message), []) => user.reply(message, text),
         (None, []) => user.say(channel, text),
@@ -125,12 +194,25 @@ fn say(user: &User, channel: ChannelId, text: &str, files: &[Upload], reply_to: 
 }
 
 fn taken(uploads: &Uploads, numbers: &[u64]) -> Result<Vec<Upload>, Refused> {
-    let gone = || Refused(StatusCode::BAD_REQUEST, "A file is no longer there; please choose it again.".to_owned());
-    numbers.iter().map(|number| uploads.get(*number).ok_or_else(gone)).collect()
+    let gone = || {
+        Refused(
+            StatusCode::BAD_REQUEST,
+            "A file is no longer there; please choose it again.".to_owned(),
+        )
+    };
+    numbers
+        .iter()
+        .map(|number| uploads.get(*number).ok_or_else(gone))
+        .collect()
 }
 
 /// Replaces `{"upload": N}` by the id of the file, handed to the sandbox.
-fn with_files(user: &User, uploads: &Uploads, channel: ChannelId, mut options: Map<String, Value>) -> Result<Map<String, Value>, Refused> {
+fn with_files(
+    user: &User,
+    uploads: &Uploads,
+    channel: ChannelId,
+    mut options: Map<String, Value>,
+) -> Result<Map<String, Value>, Refused> {
     for value in options.values_mut() {
         if let Some(number) = value.get("upload").and_then(Value::as_u64) {
             let file = taken(uploads, &[number])?.remove(0);
@@ -148,7 +230,9 @@ fn without_files(mut options: Map<String, Value>) -> Map<String, Value> {
 fn add_user(page: &Page, name: &str) -> Result<UserId, ActionError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME {
-        return Err(ActionError::NotAllowed(format!("a name has 1 to {MAX_NAME} characters")));
+        return Err(ActionError::NotAllowed(format!(
+            "a name has 1 to {MAX_NAME} characters"
+        )));
     }
     let user = page.sandbox.user(name);
     user.dm();

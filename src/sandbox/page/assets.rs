@@ -28,6 +28,7 @@ embedded! {
     "js/time.js": JAVASCRIPT,
     "js/markdown.js": JAVASCRIPT,
     "js/sidebar.js": JAVASCRIPT,
+    "js/jump.js": JAVASCRIPT,
     "js/list.js": JAVASCRIPT,
     "js/message.js": JAVASCRIPT,
     "js/picture.js": JAVASCRIPT,
@@ -57,12 +58,22 @@ mod tests {
     #[test]
     fn every_file_that_a_file_refers_to_is_embedded() {
         for (name, _, content) in FILES {
-            let imports = content.split("from './").skip(1).filter_map(|rest| rest.split('\'').next());
+            let imports = content
+                .split("from './")
+                .skip(1)
+                .filter_map(|rest| rest.split('\'').next());
             let imports = imports.map(|file| format!("js/{file}"));
-            let links = ["href=\"/", "src=\"/", "src: '/"].into_iter().flat_map(|mark| content.split(mark).skip(1));
-            let links = links.filter_map(|rest| rest.split(['"', '\'']).next()).map(str::to_owned);
+            let links = ["href=\"/", "src=\"/", "src: '/"]
+                .into_iter()
+                .flat_map(|mark| content.split(mark).skip(1));
+            let links = links
+                .filter_map(|rest| rest.split(['"', '\'']).next())
+                .map(str::to_owned);
             for file in imports.chain(links) {
-                assert!(read(None, &file).is_some(), "{name} refers to {file}, which is not embedded");
+                assert!(
+                    read(None, &file).is_some(),
+                    "{name} refers to {file}, which is not embedded"
+                );
             }
         }
     }
@@ -70,8 +81,17 @@ mod tests {
     #[test]
     fn scripts_never_parse_text_as_html() {
         for (name, kind, content) in FILES {
-            for unsafe_call in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
-                assert!(*kind != JAVASCRIPT || !content.contains(unsafe_call), "{name} uses {unsafe_call}");
+            for unsafe_call in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+            ] {
+                assert!(
+                    *kind != JAVASCRIPT || !content.contains(unsafe_call),
+                    "{name} uses {unsafe_call}"
+                );
             }
         }
     }

@@ -21,16 +21,26 @@ pub(super) async fn check(request: Request, next: Next) -> Response {
         (StatusCode::FORBIDDEN, reason).into_response()
     };
     let headers = response.headers_mut();
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(POLICY));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("same-origin"),
+    );
     response
 }
 
 /// Tells whether the request names this machine. A rebound DNS name reaches the same socket, but under its own name.
 fn is_loopback(headers: &HeaderMap) -> bool {
-    let Some(host) = text(headers, header::HOST) else { return false };
+    let Some(host) = text(headers, header::HOST) else {
+        return false;
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
@@ -40,7 +50,9 @@ fn is_loopback(headers: &HeaderMap) -> bool {
 
 /// Tells whether the request comes from the page that this very server sent.
 fn is_own_page(headers: &HeaderMap) -> bool {
-    let (Some(host), Some(origin)) = (text(headers, header::HOST), text(headers, header::ORIGIN)) else { return false };
+    let (Some(host), Some(origin)) = (text(headers, header::HOST), text(headers, header::ORIGIN)) else {
+        return false;
+    };
     origin.strip_prefix("http://") == Some(host)
 }
 
@@ -53,7 +65,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -61,7 +76,15 @@ mod tests {
         for host in ["127.0.0.1:8585", "localhost:8585", "[::1]:8585", "localhost"] {
             assert!(is_loopback(&headers(&[(header::HOST, host)])), "{host}");
         }
-        for host in ["example.com", "example.com:8585", "127.0.0.1.example.com:8585", "localhost.:1", "", "[::1", "10.0.0.1"] {
+        for host in [
+            "example.com",
+            "example.com:8585",
+            "127.0.0.1.example.com:8585",
+            "localhost.:1",
+            "",
+            "[::1",
+            "10.0.0.1",
+        ] {
             assert!(!is_loopback(&headers(&[(header::HOST, host)])), "{host}");
         }
         assert!(!is_loopback(&HeaderMap::new()));
@@ -70,10 +93,22 @@ mod tests {
     #[test]
     fn only_the_servers_own_page_may_act() {
         let host = (header::HOST, "127.0.0.1:8585");
-        assert!(is_own_page(&headers(&[host.clone(), (header::ORIGIN, "http://127.0.0.1:8585")])));
-        let others = ["http://127.0.0.1:3000", "http://localhost:8585", "https://127.0.0.1:8585", "null", "http://example.com"];
+        assert!(is_own_page(&headers(&[
+            host.clone(),
+            (header::ORIGIN, "http://127.0.0.1:8585")
+        ])));
+        let others = [
+            "http://127.0.0.1:3000",
+            "http://localhost:8585",
+            "https://127.0.0.1:8585",
+            "null",
+            "http://example.com",
+        ];
         for origin in others {
-            assert!(!is_own_page(&headers(&[host.clone(), (header::ORIGIN, origin)])), "{origin}");
+            assert!(
+                !is_own_page(&headers(&[host.clone(), (header::ORIGIN, origin)])),
+                "{origin}"
+            );
         }
         assert!(!is_own_page(&headers(&[host])));
     }

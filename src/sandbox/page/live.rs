@@ -58,10 +58,14 @@ fn frame(sandbox: &Sandbox, event: &SandboxEvent) -> Value {
 /// People, channels and commands, without messages.
 fn world(sandbox: &Sandbox) -> Value {
     let people = sandbox.users();
-    let mut channels: Vec<_> = people.iter().flat_map(|user| sandbox.channels(user.id())).collect();
+    let mut channels: Vec<_> = people
+        .iter()
+        .flat_map(|user| sandbox.channels(user.id()))
+        .collect();
     channels.sort_by_key(|channel| channel.id);
     channels.dedup_by_key(|channel| channel.id);
-    let described = |user: &crate::User| json!({"id": user.id(), "name": user.name(), "dms_open": user.dms_open()});
+    let described =
+        |user: &crate::User| json!({"id": user.id(), "name": user.name(), "dms_open": user.dms_open()});
     json!({
         "type": "world",
         "now_ms": sandbox.now().0,
@@ -75,11 +79,22 @@ fn world(sandbox: &Sandbox) -> Value {
 /// Everything there is.
 fn snapshot(sandbox: &Sandbox) -> Value {
     let mut all = world(sandbox);
-    let ids = all["channels"].as_array().into_iter().flatten().filter_map(|channel| channel["id"].as_str()?.parse().ok());
-    let messages: Map<String, Value> =
-        ids.map(|id: crate::ChannelId| (id.to_string(), json!(sandbox.messages(id)))).collect();
+    let ids = all["channels"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|channel| channel["id"].as_str()?.parse().ok());
+    let messages: Map<String, Value> = ids
+        .map(|id: crate::ChannelId| (id.to_string(), json!(sandbox.messages(id))))
+        .collect();
     all["type"] = "snapshot".into();
     all["messages"] = messages.into();
-    all["modals"] = json!(sandbox.users().iter().flat_map(crate::User::modals).collect::<Vec<_>>());
+    all["modals"] = json!(
+        sandbox
+            .users()
+            .iter()
+            .flat_map(crate::User::modals)
+            .collect::<Vec<_>>()
+    );
     all
 }

@@ -12,6 +12,8 @@ mod act;
 mod assets;
 mod guard;
 mod live;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 use std::path::Path;
@@ -49,11 +51,17 @@ pub fn router(sandbox: Sandbox) -> Router {
     for name in PEOPLE {
         sandbox.user(name).dm();
     }
-    let page = Page { sandbox, uploads: Arc::default() };
+    let page = Page {
+        sandbox,
+        uploads: Arc::default(),
+    };
     Router::new()
         .route("/live", get(live::upgrade))
         .route("/act", post(act::act))
-        .route("/upload", post(uploads::take).layer(DefaultBodyLimit::max(uploads::MAX_BYTES)))
+        .route(
+            "/upload",
+            post(uploads::take).layer(DefaultBodyLimit::max(uploads::MAX_BYTES)),
+        )
         .route("/files/{id}/{name}", get(file))
         .fallback(get(asset))
         .layer(middleware::from_fn(guard::check))
@@ -88,8 +96,14 @@ async fn file(
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let headers = [
         (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, max-age=86400, immutable"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; sandbox"),
+        ),
     ];
     (headers, file.bytes.to_vec()).into_response()
 }

@@ -38,7 +38,11 @@ impl Uploads {
     /// Returns a waiting file. It stays, because the act that sends it may be refused and tried again.
     pub(super) fn get(&self, number: u64) -> Option<Upload> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.1.iter().find(|(known, _)| *known == number).map(|(_, upload)| upload.clone())
+        waiting
+            .1
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map(|(_, upload)| upload.clone())
     }
 }
 
@@ -50,7 +54,11 @@ pub(super) struct Named {
 
 /// Takes a file and answers with the number that names it.
 pub(super) async fn take(State(page): State<Page>, Query(named): Query<Named>, bytes: Bytes) -> Json<Value> {
-    let upload = Upload { filename: named.filename, description: None, bytes: Arc::from(bytes.as_ref()) };
+    let upload = Upload {
+        filename: named.filename,
+        description: None,
+        bytes: Arc::from(bytes.as_ref()),
+    };
     Json(json!({"upload": page.uploads.put(upload)}))
 }
 
@@ -61,7 +69,11 @@ mod tests {
     #[test]
     fn the_oldest_of_too_many_files_gives_way() {
         let uploads = Uploads::default();
-        let file = |name: &str| Upload { filename: name.to_owned(), description: None, bytes: Arc::from([]) };
+        let file = |name: &str| Upload {
+            filename: name.to_owned(),
+            description: None,
+            bytes: Arc::from([]),
+        };
         let first = uploads.put(file("first"));
         let last = (0..MAX_WAITING).map(|_| uploads.put(file("more"))).last();
         assert!(uploads.get(first).is_none());

@@ -67,7 +67,11 @@ impl Conditions {
     }
 
     /// Returns the first condition that a message does not fulfil, in words.
-    pub(super) fn failing(&self, message: &Message, is_mine: impl FnOnce(&Message) -> bool) -> Option<String> {
+    pub(super) fn failing(
+        &self,
+        message: &Message,
+        is_mine: impl FnOnce(&Message) -> bool,
+    ) -> Option<String> {
         let text = searchable(message);
         let has = |wanted: &String| text.contains(&wanted.to_lowercase());
         let pictures = pictures_of(message).count();
@@ -80,23 +84,50 @@ impl Conditions {
         if let Some(found) = self.lacks.0.iter().find(|unwanted| has(unwanted)) {
             return Some(format!("it contains {found:?}"));
         }
-        if self.image.is_some_and(|image| image != (pictures > 0)) || self.images.is_some_and(|count| count != pictures) {
+        if self.image.is_some_and(|image| image != (pictures > 0))
+            || self.images.is_some_and(|count| count != pictures)
+        {
             return Some(format!("it shows {pictures} pictures"));
         }
-        if let Some(missing) = self.button.0.iter().find(|name| find_button(message, name).is_none()) {
+        if let Some(missing) = self
+            .button
+            .0
+            .iter()
+            .find(|name| find_button(message, name).is_none())
+        {
             return Some(format!("it has no usable button {missing:?}"));
         }
-        if let Some(found) = self.no_button.0.iter().find(|name| find_button(message, name).is_some()) {
+        if let Some(found) = self
+            .no_button
+            .0
+            .iter()
+            .find(|name| find_button(message, name).is_some())
+        {
             return Some(format!("it has the button {found:?}"));
         }
-        if let Some(missing) = self.select.0.iter().find(|name| find_select(message, name).is_none()) {
+        if let Some(missing) = self
+            .select
+            .0
+            .iter()
+            .find(|name| find_select(message, name).is_none())
+        {
             return Some(format!("it has no select menu {missing:?}"));
         }
-        let reacted = |emoji: &&String| message.reactions.iter().any(|reaction| same_emoji(&reaction.emoji, emoji));
+        let reacted = |emoji: &&String| {
+            message
+                .reactions
+                .iter()
+                .any(|reaction| same_emoji(&reaction.emoji, emoji))
+        };
         if let Some(missing) = self.reaction.0.iter().find(|emoji| !reacted(emoji)) {
             return Some(format!("nobody has reacted with {missing}"));
         }
-        let attached = |end: &&String| message.attachments.iter().any(|file| file.filename.ends_with(end.as_str()));
+        let attached = |end: &&String| {
+            message
+                .attachments
+                .iter()
+                .any(|file| file.filename.ends_with(end.as_str()))
+        };
         if let Some(missing) = self.file.0.iter().find(|end| !attached(end)) {
             return Some(format!("it has no file named …{missing}"));
         }
@@ -108,11 +139,28 @@ impl Conditions {
         if !author {
             return Some(format!("it is from {}", message.author.name));
         }
-        if self.private.is_some_and(|private| private != message.is_ephemeral()) {
-            return Some(if message.is_ephemeral() { "only one person sees it" } else { "everybody sees it" }.to_owned());
+        if self
+            .private
+            .is_some_and(|private| private != message.is_ephemeral())
+        {
+            return Some(
+                if message.is_ephemeral() {
+                    "only one person sees it"
+                } else {
+                    "everybody sees it"
+                }
+                .to_owned(),
+            );
         }
         if self.thinking != message.is_thinking() {
-            return Some(if self.thinking { "it has its answer" } else { "it is a deferred answer without content" }.to_owned());
+            return Some(
+                if self.thinking {
+                    "it has its answer"
+                } else {
+                    "it is a deferred answer without content"
+                }
+                .to_owned(),
+            );
         }
         (self.mine && !is_mine(message)).then(|| "it does not answer this person".to_owned())
     }
@@ -121,7 +169,10 @@ impl Conditions {
 /// Tells whether a message answers a person's interaction, names them, is theirs alone, or replies to such a message.
 pub(super) fn answers(message: &Message, user: UserId, find: impl Fn(&Message) -> Option<Message>) -> bool {
     let direct = |message: &Message| {
-        message.interaction.as_ref().is_some_and(|interaction| interaction.user == user)
+        message
+            .interaction
+            .as_ref()
+            .is_some_and(|interaction| interaction.user == user)
             || message.mentions.contains(&user)
             || message.visible_to == Some(user)
             || message.author.id == user
@@ -144,8 +195,15 @@ pub(super) fn find_button<'m>(message: &'m Message, name: &str) -> Option<&'m st
         .parts()
         .filter_map(|part| match part {
             Component::Button(button) if !button.disabled => {
-                let emoji = button.emoji.as_ref().map(|emoji| emoji.name.as_str()).unwrap_or_default();
-                Some((button.custom_id.as_deref()?, format!("{emoji} {}", button.label.as_deref().unwrap_or_default())))
+                let emoji = button
+                    .emoji
+                    .as_ref()
+                    .map(|emoji| emoji.name.as_str())
+                    .unwrap_or_default();
+                Some((
+                    button.custom_id.as_deref()?,
+                    format!("{emoji} {}", button.label.as_deref().unwrap_or_default()),
+                ))
             }
             _ => None,
         })
@@ -158,9 +216,10 @@ pub(super) fn find_select<'m>(message: &'m Message, name: &str) -> Option<&'m st
     let menus: Vec<_> = message
         .parts()
         .filter_map(|part| match part {
-            Component::Select(select) if !select.disabled => {
-                Some((select.custom_id.as_str(), select.placeholder.clone().unwrap_or_default()))
-            }
+            Component::Select(select) if !select.disabled => Some((
+                select.custom_id.as_str(),
+                select.placeholder.clone().unwrap_or_default(),
+            )),
             _ => None,
         })
         .collect();
@@ -169,15 +228,25 @@ pub(super) fn find_select<'m>(message: &'m Message, name: &str) -> Option<&'m st
 
 fn closest<'m>(parts: &[(&'m str, String)], name: &str) -> Option<&'m str> {
     let wanted = name.trim().to_lowercase();
-    let labels: Vec<(&str, String)> = parts.iter().map(|(id, label)| (*id, label.trim().to_lowercase())).collect();
+    let labels: Vec<(&str, String)> = parts
+        .iter()
+        .map(|(id, label)| (*id, label.trim().to_lowercase()))
+        .collect();
     let same = labels.iter().find(|(id, label)| *id == name || *label == wanted);
-    let part = || labels.iter().find(|(id, label)| label.contains(&wanted) || id.starts_with(name));
+    let part = || {
+        labels
+            .iter()
+            .find(|(id, label)| label.contains(&wanted) || id.starts_with(name))
+    };
     same.or_else(part).map(|(id, _)| *id)
 }
 
 /// Returns a message's pictures, those that its embeds show among them.
 pub(super) fn pictures_of(message: &Message) -> impl Iterator<Item = &crate::model::Attachment> {
-    message.attachments.iter().filter(|file| file.content_type.starts_with("image/"))
+    message
+        .attachments
+        .iter()
+        .filter(|file| file.content_type.starts_with("image/"))
 }
 
 /// Compares emoji regardless of the variation selector that some clients add.
@@ -202,7 +271,11 @@ mod tests {
 
     #[test]
     fn a_button_is_found_by_its_exact_name_before_a_part_of_another() {
-        let parts = [("v1:again:7", "🎲 again".to_owned()), ("v1:done", "done".to_owned()), ("v1:x", "not done yet".to_owned())];
+        let parts = [
+            ("v1:again:7", "🎲 again".to_owned()),
+            ("v1:done", "done".to_owned()),
+            ("v1:x", "not done yet".to_owned()),
+        ];
         assert_eq!(closest(&parts, "Done"), Some("v1:done"));
         assert_eq!(closest(&parts, "again"), Some("v1:again:7"));
         assert_eq!(closest(&parts, "v1:again"), Some("v1:again:7"));

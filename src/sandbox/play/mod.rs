@@ -13,6 +13,8 @@ mod player;
 mod recorder;
 mod script;
 mod step;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 pub use conditions::Conditions;

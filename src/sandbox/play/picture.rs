@@ -21,7 +21,9 @@ pub(super) fn difference(one: &Attachment, other: &Attachment) -> Result<f64, St
 
 fn decode(file: &Attachment) -> Result<image::RgbImage, String> {
     let picture = image::load_from_memory(&file.bytes);
-    picture.map(|picture| picture.to_rgb8()).map_err(|error| format!("{} cannot be decoded: {error}", file.filename))
+    picture
+        .map(|picture| picture.to_rgb8())
+        .map_err(|error| format!("{} cannot be decoded: {error}", file.filename))
 }
 
 #[cfg(test)]
@@ -58,7 +60,14 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_said_by_name() {
-        let broken = Attachment { bytes: Arc::from([1, 2, 3]), ..png(4, 0) };
-        assert!(difference(&broken, &png(4, 0)).unwrap_err().starts_with("grey.png cannot be decoded"));
+        let broken = Attachment {
+            bytes: Arc::from([1, 2, 3]),
+            ..png(4, 0)
+        };
+        assert!(
+            difference(&broken, &png(4, 0))
+                .unwrap_err()
+                .starts_with("grey.png cannot be decoded")
+        );
     }
 }

@@ -15,7 +15,8 @@ use crate::play::transcript::{Deed, Recording};
 use crate::sandbox::Sandbox;
 
 /// Stops the bot and starts it again, for `restart` steps.
-pub type Restart<'a> = Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send + 'a>;
+pub type Restart<'a> =
+    Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send + 'a>;
 
 /// Plays a script against a sandbox that the bot is connected to.
 pub struct Player<'a> {
@@ -28,7 +29,12 @@ pub struct Player<'a> {
 impl<'a> Player<'a> {
     /// Prepares to play.
     pub fn new(sandbox: Sandbox, script: Script) -> Self {
-        Player { sandbox, script, restart: None, told: Box::new(|_| ()) }
+        Player {
+            sandbox,
+            script,
+            restart: None,
+            told: Box::new(|_| ()),
+        }
     }
 
     /// Says how the bot is restarted. Without, a `restart` step fails.
@@ -61,7 +67,13 @@ impl<'a> Player<'a> {
             let what = describe(step);
             (self.told)(&what);
             let at = self.sandbox.now();
-            deeds.push(Deed { at, step: index + 1, line: step.line, what: what.clone(), details: details(step) });
+            deeds.push(Deed {
+                at,
+                step: index + 1,
+                line: step.line,
+                what: what.clone(),
+                details: details(step),
+            });
             let mut result = performer.perform(step).await;
             if matches!(step.act, Act::Restart) {
                 result = match &mut self.restart {
@@ -107,7 +119,11 @@ fn place(step: &Step) -> String {
 
 /// Says a step in a line.
 fn describe(step: &Step) -> String {
-    let on = |on: &Option<String>| on.as_ref().map(|name| format!(" on {name:?}")).unwrap_or_default();
+    let on = |on: &Option<String>| {
+        on.as_ref()
+            .map(|name| format!(" on {name:?}"))
+            .unwrap_or_default()
+    };
     let user = &step.user;
     let place = match step.place {
         Place::Dm => "DM",
@@ -116,19 +132,41 @@ fn describe(step: &Step) -> String {
     match &step.act {
         Act::Say(text) => format!("{user} in {place}: says {text:?}"),
         Act::Command { name, options, .. } => {
-            let options: Vec<_> = options.iter().map(|(name, value)| format!(" {name}:{value}")).collect();
+            let options: Vec<_> = options
+                .iter()
+                .map(|(name, value)| format!(" {name}:{value}"))
+                .collect();
             format!("{user} in {place}: /{name}{}", options.concat())
         }
         Act::Click { button, on: name } => format!("{user} in {place}: clicks {button:?}{}", on(name)),
-        Act::Select { menu, values, on: name } => format!("{user} in {place}: chooses {values:?} in {menu:?}{}", on(name)),
+        Act::Select {
+            menu,
+            values,
+            on: name,
+        } => format!("{user} in {place}: chooses {values:?} in {menu:?}{}", on(name)),
         Act::Submit(fields) => format!("{user}: submits the modal with {fields:?}"),
-        Act::React { emoji, add: true, on: name } => format!("{user} in {place}: reacts {emoji}{}", on(name)),
-        Act::React { emoji, add: false, on: name } => format!("{user} in {place}: takes {emoji} away{}", on(name)),
-        Act::Dms(open) => format!("{user}: {} their direct messages", if *open { "opens" } else { "closes" }),
+        Act::React {
+            emoji,
+            add: true,
+            on: name,
+        } => format!("{user} in {place}: reacts {emoji}{}", on(name)),
+        Act::React {
+            emoji,
+            add: false,
+            on: name,
+        } => format!("{user} in {place}: takes {emoji} away{}", on(name)),
+        Act::Dms(open) => format!(
+            "{user}: {} their direct messages",
+            if *open { "opens" } else { "closes" }
+        ),
         Act::Advance(by) => format!("the clock moves {} s forward", by.as_secs_f64()),
         Act::Restart => "the bot restarts".to_owned(),
         Act::Wait(wait) => {
-            let name = wait.name.as_ref().map(|name| format!(" ({name:?})")).unwrap_or_default();
+            let name = wait
+                .name
+                .as_ref()
+                .map(|name| format!(" ({name:?})"))
+                .unwrap_or_default();
             format!("{user} in {place}: waits{}{name}", on(&wait.on))
         }
         Act::Expect(expectation) => format!("{user} in {place}: expects{}", on(&expectation.on)),
@@ -139,16 +177,24 @@ fn describe(step: &Step) -> String {
 fn details(step: &Step) -> Value {
     let mut details = match &step.act {
         Act::Say(text) => json!({"act": "say", "text": text}),
-        Act::Command { name, options, files } => json!({"act": "command", "command": name, "options": options, "files": files}),
+        Act::Command { name, options, files } => {
+            json!({"act": "command", "command": name, "options": options, "files": files})
+        }
         Act::Click { button, on } => json!({"act": "click", "button": button, "on": on}),
-        Act::Select { menu, values, on } => json!({"act": "select", "menu": menu, "values": values, "on": on}),
+        Act::Select { menu, values, on } => {
+            json!({"act": "select", "menu": menu, "values": values, "on": on})
+        }
         Act::Submit(fields) => json!({"act": "submit", "fields": fields}),
-        Act::React { emoji, add, on } => json!({"act": if *add { "react" } else { "unreact" }, "emoji": emoji, "on": on}),
+        Act::React { emoji, add, on } => {
+            json!({"act": if *add { "react" } else { "unreact" }, "emoji": emoji, "on": on})
+        }
         Act::Dms(open) => json!({"act": "dms", "open": open}),
         Act::Advance(by) => json!({"act": "advance", "seconds": by.as_secs_f64()}),
         Act::Restart => json!({"act": "restart"}),
         Act::Wait(wait) => json!({"act": "wait", "on": wait.on, "name": wait.name}),
-        Act::Expect(expectation) => json!({"act": "expect", "on": expectation.on, "differs_from": expectation.differs_from, "same_as": expectation.same_as}),
+        Act::Expect(expectation) => {
+            json!({"act": "expect", "on": expectation.on, "differs_from": expectation.differs_from, "same_as": expectation.same_as})
+        }
     };
     details["user"] = step.user.as_str().into();
     details["note"] = json!(step.note);

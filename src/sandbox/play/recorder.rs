@@ -36,7 +36,12 @@ impl Recorder {
     pub(super) fn start(sandbox: &Sandbox) -> Self {
         let seen = Arc::default();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(watch(sandbox.clone(), sandbox.subscribe(), Arc::clone(&seen), stopped));
+        let task = tokio::spawn(watch(
+            sandbox.clone(),
+            sandbox.subscribe(),
+            Arc::clone(&seen),
+            stopped,
+        ));
         Recorder { seen, stop, task }
     }
 
@@ -89,7 +94,14 @@ fn note(seen: &mut BTreeMap<MessageId, Seen>, event: SandboxEvent, now: Timestam
                     known.message = message;
                 }
                 None => {
-                    seen.insert(message.id, Seen { message, earlier: Vec::new(), gone_at: None });
+                    seen.insert(
+                        message.id,
+                        Seen {
+                            message,
+                            earlier: Vec::new(),
+                            gone_at: None,
+                        },
+                    );
                 }
             }
         }

@@ -111,7 +111,9 @@ impl TryFrom<RawSeconds> for Seconds {
             RawSeconds::Text(text) => in_seconds(text),
         };
         let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        duration.map(Seconds).ok_or_else(|| "a duration is a number of seconds or a text such as \"90s\", \"15m\", \"1h30m\"".to_owned())
+        duration.map(Seconds).ok_or_else(|| {
+            "a duration is a number of seconds or a text such as \"90s\", \"15m\", \"1h30m\"".to_owned()
+        })
     }
 }
 
@@ -142,8 +144,14 @@ impl Script {
     ///
     /// When the file cannot be read or is no valid script; the message names file and line.
     pub fn load(path: &Path) -> Result<Self, ScriptError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         let mut script = Self::parse(&name, &text)?;
         script.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(script)
@@ -155,7 +163,10 @@ impl Script {
     ///
     /// When it is no valid script; the message names the line.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScriptError> {
-        let syntax = |error: toml::de::Error| ScriptError::Syntax { name: name.to_owned(), reason: error.to_string() };
+        let syntax = |error: toml::de::Error| ScriptError::Syntax {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        };
         let raw: RawScript = toml::from_str(text).map_err(syntax)?;
         let mut reader = Reader {
             user: FIRST_USER.to_owned(),
@@ -165,11 +176,22 @@ impl Script {
         };
         let mut steps = Vec::with_capacity(raw.step.len());
         for step in raw.step {
-            let line = 1 + text.get(..step.span().start).map_or(0, |before| before.matches('\n').count());
-            let fault = |reason| ScriptError::Step { name: name.to_owned(), line, reason };
+            let line = 1 + text
+                .get(..step.span().start)
+                .map_or(0, |before| before.matches('\n').count());
+            let fault = |reason| ScriptError::Step {
+                name: name.to_owned(),
+                line,
+                reason,
+            };
             steps.push(reader.step(line, step.into_inner()).map_err(fault)?);
         }
-        Ok(Script { name: name.to_owned(), title: raw.title, folder: PathBuf::new(), steps })
+        Ok(Script {
+            name: name.to_owned(),
+            title: raw.title,
+            folder: PathBuf::new(),
+            steps,
+        })
     }
 }
 
@@ -193,7 +215,13 @@ impl Reader {
         }
         let note = raw.note.clone();
         let act = self.act(raw)?;
-        Ok(Step { line, user: self.user.clone(), place: self.place, note, act })
+        Ok(Step {
+            line,
+            user: self.user.clone(),
+            place: self.place,
+            note,
+            act,
+        })
     }
 
     fn act(&mut self, raw: RawStep) -> Result<Act, String> {
@@ -215,17 +243,29 @@ impl Reader {
             Act::Say(text)
         } else if let Some(name) = raw.command {
             let name = name.trim_start_matches('/').to_owned();
-            Act::Command { name, options: raw.options.unwrap_or_default(), files: raw.files.unwrap_or_default() }
+            Act::Command {
+                name,
+                options: raw.options.unwrap_or_default(),
+                files: raw.files.unwrap_or_default(),
+            }
         } else if let Some(button) = raw.click {
             Act::Click { button, on }
         } else if let Some(menu) = raw.select {
-            Act::Select { menu, values: raw.values.unwrap_or_default(), on }
+            Act::Select {
+                menu,
+                values: raw.values.unwrap_or_default(),
+                on,
+            }
         } else if let Some(fields) = raw.submit {
             Act::Submit(fields)
         } else if let Some(emoji) = raw.react {
             Act::React { emoji, add: true, on }
         } else if let Some(emoji) = raw.unreact {
-            Act::React { emoji, add: false, on }
+            Act::React {
+                emoji,
+                add: false,
+                on,
+            }
         } else if let Some(dms) = raw.dms {
             Act::Dms(matches!(dms, RawDms::Open))
         } else if let Some(by) = raw.advance {
@@ -234,7 +274,15 @@ impl Reader {
             Act::Restart
         } else if let Some(conditions) = raw.wait {
             let settled = raw.settled.map(|seconds| seconds.0);
-            Act::Wait(Wait { conditions, on, gone, old: raw.old.unwrap_or(false), settled, timeout, name: raw.name })
+            Act::Wait(Wait {
+                conditions,
+                on,
+                gone,
+                old: raw.old.unwrap_or(false),
+                settled,
+                timeout,
+                name: raw.name,
+            })
         } else {
             Act::Expect(Expectation {
                 conditions: raw.expect.unwrap_or_default(),
@@ -263,11 +311,21 @@ fn check_one_verb(raw: &RawStep) -> Result<(), String> {
         ("wait", raw.wait.is_some()),
         ("expect", raw.expect.is_some()),
     ];
-    let given: Vec<&str> = verbs.iter().filter(|(_, given)| *given).map(|(verb, _)| *verb).collect();
+    let given: Vec<&str> = verbs
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(verb, _)| *verb)
+        .collect();
     match given.as_slice() {
         [_] => Ok(()),
-        [] => Err(format!("a step needs one of: {}", verbs.map(|(verb, _)| verb).join(", "))),
-        several => Err(format!("a step does one thing; this one has: {}", several.join(", "))),
+        [] => Err(format!(
+            "a step needs one of: {}",
+            verbs.map(|(verb, _)| verb).join(", ")
+        )),
+        several => Err(format!(
+            "a step does one thing; this one has: {}",
+            several.join(", ")
+        )),
     }
 }
 
@@ -276,10 +334,18 @@ fn check_companions(raw: &RawStep) -> Result<(), String> {
     let on = raw.click.is_some() || raw.select.is_some() || raw.react.is_some() || raw.unreact.is_some();
     let (wait, expect) = (raw.wait.is_some(), raw.expect.is_some());
     let misplaced = [
-        ("options", raw.options.is_some() && raw.command.is_none(), "command"),
+        (
+            "options",
+            raw.options.is_some() && raw.command.is_none(),
+            "command",
+        ),
         ("files", raw.files.is_some() && raw.command.is_none(), "command"),
         ("values", raw.values.is_some() && raw.select.is_none(), "select"),
-        ("on", raw.on.is_some() && !(on || wait || expect), "click, select, react, unreact, wait, expect"),
+        (
+            "on",
+            raw.on.is_some() && !(on || wait || expect),
+            "click, select, react, unreact, wait, expect",
+        ),
         ("name", raw.name.is_some() && !wait, "wait"),
         ("timeout", raw.timeout.is_some() && !wait, "wait"),
         ("settled", raw.settled.is_some() && !wait, "wait"),
@@ -287,7 +353,11 @@ fn check_companions(raw: &RawStep) -> Result<(), String> {
         ("gone", raw.gone.is_some() && !(wait || expect), "wait, expect"),
         ("differs_from", raw.differs_from.is_some() && !expect, "expect"),
         ("same_as", raw.same_as.is_some() && !expect, "expect"),
-        ("by", raw.by.is_some() && raw.differs_from.is_none(), "differs_from"),
+        (
+            "by",
+            raw.by.is_some() && raw.differs_from.is_none(),
+            "differs_from",
+        ),
     ];
     match misplaced.iter().find(|(_, misplaced, _)| *misplaced) {
         Some((key, _, verbs)) => Err(format!("`{key}` goes with: {verbs}")),
@@ -307,15 +377,32 @@ mod tests {
     fn person_and_place_carry_over() {
         let text = "[[step]]\nsay = 'hello'\n[[step]]\nas = 'a friend'\nin = 'channel'\nsay = 'hi'\n[[step]]\nrestart = true\n";
         let script = Script::parse("talk.toml", text).unwrap();
-        let seen: Vec<_> = script.steps.iter().map(|step| (step.line, step.user.as_str(), step.place)).collect();
-        assert_eq!(seen, [(1, "you", Place::Dm), (3, "a friend", Place::Channel), (7, "a friend", Place::Channel)]);
+        let seen: Vec<_> = script
+            .steps
+            .iter()
+            .map(|step| (step.line, step.user.as_str(), step.place))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, "you", Place::Dm),
+                (3, "a friend", Place::Channel),
+                (7, "a friend", Place::Channel)
+            ]
+        );
     }
 
     #[test]
     fn faults_name_the_line_and_what_to_do() {
-        assert!(fault("title = 'x'\n\n[[step]]\nas = 'you'\n").starts_with("talk.toml:3: a step needs one of: say"));
+        assert!(
+            fault("title = 'x'\n\n[[step]]\nas = 'you'\n")
+                .starts_with("talk.toml:3: a step needs one of: say")
+        );
         assert!(fault("[[step]]\nsay = 'a'\nclick = 'b'\n").contains("one thing; this one has: say, click"));
-        assert!(fault("[[step]]\nsay = 'a'\n[[step]]\nclick = 'x'\non = 'first'\n").starts_with("talk.toml:3: no step before"));
+        assert!(
+            fault("[[step]]\nsay = 'a'\n[[step]]\nclick = 'x'\non = 'first'\n")
+                .starts_with("talk.toml:3: no step before")
+        );
         assert!(fault("[[step]]\nsay = 'a'\ntimeout = 3\n").contains("`timeout` goes with: wait"));
         assert!(fault("[[step]]\nsays = 'a'\n").contains("unknown field `says`"));
         assert!(fault("[[step]]\nwait = { contain = 'a' }\n").contains("unknown field `contain`"));

@@ -81,9 +81,15 @@ impl Recording {
         };
         for (index, (id, seen)) in self.seen.iter().enumerate() {
             for (label, captured) in self.captured.iter().filter(|(_, captured)| captured.id == *id) {
-                captured.attachments.iter().for_each(|file| name(file, index + 1, Some(label)));
+                captured
+                    .attachments
+                    .iter()
+                    .for_each(|file| name(file, index + 1, Some(label)));
             }
-            seen.message.attachments.iter().for_each(|file| name(file, index + 1, None));
+            seen.message
+                .attachments
+                .iter()
+                .for_each(|file| name(file, index + 1, None));
         }
         names
     }
@@ -94,7 +100,10 @@ impl Recording {
             merge(&mut entry, deed.details.clone());
             (deed.at, entry)
         });
-        let messages = self.seen.values().map(|seen| (seen.message.created_at, self.message(seen, files)));
+        let messages = self
+            .seen
+            .values()
+            .map(|seen| (seen.message.created_at, self.message(seen, files)));
         let mut timeline: Vec<_> = deeds.chain(messages).collect();
         // Stable: an act stands before the message that it makes in the same millisecond.
         timeline.sort_by_key(|(at, _)| *at);
@@ -122,11 +131,17 @@ impl Recording {
 
     fn message(&self, seen: &Seen, files: &HashMap<Arc<[u8]>, String>) -> Value {
         let message = &seen.message;
-        let place = self.sandbox.channel(message.channel_id).map(|channel| match channel.recipient {
-            Some(recipient) => format!("DM of {}", self.name_of(recipient)),
-            None => format!("#{}", channel.name),
-        });
-        let captured = self.captured.iter().filter(|(_, captured)| captured.id == message.id);
+        let place = self
+            .sandbox
+            .channel(message.channel_id)
+            .map(|channel| match channel.recipient {
+                Some(recipient) => format!("DM of {}", self.name_of(recipient)),
+                None => format!("#{}", channel.name),
+            });
+        let captured = self
+            .captured
+            .iter()
+            .filter(|(_, captured)| captured.id == message.id);
         let mut captured: Vec<_> = captured.map(|(name, _)| name.as_str()).collect();
         captured.sort_unstable();
         let interaction = message.interaction.as_ref().map(|interaction| {

@@ -1,5 +1,7 @@
 //! The guild's channel and direct messages.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::events::SandboxEvent;
 use crate::id::{ChannelId, GuildId, MessageId, UserId};
@@ -10,7 +12,7 @@ use crate::state::World;
 const CHANNEL_NAME: &str = "studio";
 
 /// A channel with its messages in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ChannelRecord {
     pub(crate) id: ChannelId,
     pub(crate) guild: Option<GuildId>,

@@ -1,5 +1,7 @@
 //! People and the bot, and what is particular about each.
 
+use serde::{Deserialize, Serialize};
+
 use crate::events::SandboxEvent;
 use crate::id::{GuildId, UserId};
 use crate::model::Author;
@@ -7,7 +9,7 @@ use crate::state::{World, permission};
 use crate::wire;
 
 /// A user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct UserRecord {
     pub(crate) id: UserId,
     pub(crate) name: String,
