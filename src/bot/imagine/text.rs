@@ -23,7 +23,10 @@ pub(in crate::bot) fn escape(text: &str) -> String {
         }
         let mut before = None;
         for character in word.chars() {
-            let formats = matches!(character, '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '@' | '#');
+            let formats = matches!(
+                character,
+                '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '@' | '#'
+            );
             // Discord makes a link, and a preview, of "://" alone.
             let links = character == '/' && before == Some(':');
             if formats || links {
@@ -59,7 +62,10 @@ mod tests {
 
     #[test]
     fn formatting_mentions_and_links_lose_their_meaning() {
-        assert_eq!(escape("**bold** <@1> @everyone"), r"\*\*bold\*\* \<\@1\> \@everyone");
+        assert_eq!(
+            escape("**bold** <@1> @everyone"),
+            r"\*\*bold\*\* \<\@1\> \@everyone"
+        );
         assert_eq!(escape("[x](https://example.org)"), r"\[x\](https:\//example.org)");
         assert_eq!(escape("# one\n\n> two"), r"\# one \> two");
     }

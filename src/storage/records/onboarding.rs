@@ -22,6 +22,9 @@ pub struct OnboardingRecord {
     /// The message that shows the current image or the review.
     #[serde(default)]
     pub current_message: Option<u64>,
+    /// The person's latest message that was answered, so that a start knows which are new.
+    #[serde(default)]
+    pub heard: Option<u64>,
     /// The part of the conversation it is in.
     pub state: OnboardingState,
     /// When it began, in milliseconds since 1970.

@@ -71,6 +71,7 @@ fn onboarding(user: u64) -> OnboardingRecord {
         index: 1,
         answers: Vec::new(),
         current_message: Some(4),
+        heard: None,
         state: OnboardingState::Asking,
         started_at: 12,
     }

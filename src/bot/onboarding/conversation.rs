@@ -1,0 +1,325 @@
+//! The conversation as a pure state machine: a record and what the person did give a new record and what to show.
+//!
+//! It knows nothing of Discord, time or disks, and all its state is the stored record, so that a restart between any two
+//! steps changes nothing.
+//!
+//! ```text
+//! Asking ── done / last image ──▶ Review ── keep / replace ──▶ (kept)
+//!   │ ▲ ◀────── back / more ───────┤ ▲
+//!  stop resume                   edit edited
+//!   ▼ │                            ▼ │
+//!  Paused                         Editing
+//! ```
+
+mod draft;
+mod input;
+mod outcome;
+#[cfg(test)]
+pub(super) mod tests;
+
+use tastemaker_preference::{CommentedImage, Extraction, Extractor, MAX_COMMENT_CHARS, Profile};
+use tastemaker_storage::{Answer, OnboardingRecord, OnboardingState};
+
+use super::choice;
+use crate::bot::errors::BotError;
+use crate::bot::gallery::Gallery;
+pub(super) use draft::{draft, merge_into};
+pub(super) use input::Input;
+pub(super) use outcome::{Note, Outcome};
+
+/// Images that *more* adds to a round.
+const MORE: usize = 4;
+
+/// Is what the conversation needs to know of the world.
+pub(super) struct Surroundings<'a> {
+    /// Style images.
+    pub gallery: &'a Gallery,
+    /// What reads comments.
+    pub extractor: &'a dyn Extractor,
+    /// Images of one round.
+    pub images: usize,
+    /// Milliseconds since 1970.
+    pub now: u64,
+}
+
+/// Begins a conversation.
+pub(super) fn begin(user: u64, dm_channel: u64, around: &Surroundings<'_>) -> OnboardingRecord {
+    OnboardingRecord {
+        user,
+        dm_channel,
+        images: choice::choose(around.gallery, &[], &Profile::default(), around.images),
+        index: 0,
+        answers: Vec::new(),
+        current_message: None,
+        heard: None,
+        state: OnboardingState::Asking,
+        started_at: around.now,
+    }
+}
+
+/// Takes one step.
+///
+/// # Errors
+/// When a comment could not be read; the record is then unchanged.
+pub(super) fn step(
+    record: &mut OnboardingRecord,
+    input: Input,
+    around: &Surroundings<'_>,
+) -> Result<Outcome, BotError> {
+    let mut next = record.clone();
+    drop_missing_images(&mut next, around.gallery);
+    let outcome = Step { record: &mut next, around }.take(input)?;
+    *record = next;
+    Ok(outcome)
+}
+
+/// Leaves out images that an update has taken out of the gallery.
+fn drop_missing_images(record: &mut OnboardingRecord, gallery: &Gallery) {
+    let here = |id: &String| gallery.get(id).is_some();
+    record.index -= record.images.iter().take(record.index).filter(|id| !here(id)).count();
+    record.images.retain(here);
+    if record.state == OnboardingState::Asking && record.index >= record.images.len() {
+        record.state = OnboardingState::Review;
+    }
+}
+
+struct Step<'a> {
+    record: &'a mut OnboardingRecord,
+    around: &'a Surroundings<'a>,
+}
+
+impl Step<'_> {
+    fn take(mut self, input: Input) -> Result<Outcome, BotError> {
+        use OnboardingState::{Asking, Editing, Paused, Review};
+        let state = self.record.state;
+        Ok(match (input, state) {
+            (Input::Comment { .. } | Input::NoWords, Paused) => Outcome::Say(Note::StillPaused),
+            (Input::Comment { text, late: true }, _) if self.before().is_some() => self.late_comment(&text)?,
+            (Input::Comment { text, .. }, Asking) => self.comment(&text)?,
+            (Input::Comment { text, .. }, _) => self.general_comment(&text)?,
+            (Input::NoWords, _) => Outcome::Say(Note::NoWords),
+            (Input::Help, _) => Outcome::Say(Note::HowTo),
+            (Input::CommentOn { at, text }, Asking) if at == self.record.index => self.comment(&text)?,
+            (Input::Skip { at }, Asking) if self.is_current(at) => self.skip(),
+            (Input::Back { at }, Asking) if self.is_current(at) => self.back(),
+            (Input::Back { .. }, Review) => self.ask_again(),
+            (Input::Back { .. }, Editing) | (Input::Edited | Input::Done { .. }, Editing) => self.review(Note::None),
+            (Input::Done { at }, Asking) if self.is_current(at) => self.done(),
+            (Input::Done { at: None }, Review) => Outcome::Say(Note::SayKeep),
+            (Input::Stop, Asking) => self.pause(),
+            (Input::Stop, Paused) => Outcome::Paused,
+            (Input::Stop, Review | Editing) => Outcome::Say(Note::WaitsForKeep),
+            (Input::Resume | Input::Skip { at: None } | Input::Back { at: None } | Input::Keep, Paused) => self.go_on(Note::None),
+            (Input::Done { at: None }, Paused) => self.done(),
+            (Input::Open, Paused) => self.go_on(Note::Resumed),
+            (Input::Resume | Input::Open, Asking) => Outcome::Ask(Note::Resumed),
+            (Input::Resume | Input::Open, Review) => self.review(Note::Resumed),
+            (Input::Resume | Input::Open, Editing) => Outcome::Edit(Note::Resumed),
+            (Input::Redo, _) => self.redo(),
+            (Input::More, _) => self.more(),
+            (Input::Keep, Review | Editing) => self.keep(false),
+            (Input::Replace, Review | Editing) => self.keep(true),
+            (Input::Keep | Input::Replace, _) => Outcome::Say(Note::FirstDone),
+            (Input::Edit, Review | Editing) => self.edit(Note::None),
+            (Input::Edit, _) => Outcome::Say(Note::FirstDone),
+            (Input::Edited, Review) => self.review(Note::None),
+            (Input::Remove(attributes), Review | Editing) => self.change(|record| draft::remove(record, &attributes)),
+            (Input::Add { liked, disliked }, Review | Editing) => self.change(|record| draft::add(record, &liked, &disliked)),
+            (Input::Discard, _) => Outcome::Discarded,
+            _ => Outcome::Say(Note::Passed),
+        })
+    }
+
+    /// Tells whether a button belongs to the image being asked about; a word always does.
+    fn is_current(&self, at: Option<usize>) -> bool {
+        at.is_none_or(|at| at == self.record.index)
+    }
+
+    /// The image before the current one.
+    fn before(&self) -> Option<String> {
+        let at = self.record.index.min(self.record.images.len()).checked_sub(1)?;
+        self.record.images.get(at).cloned()
+    }
+
+    fn comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+        let Some(image) = self.record.images.get(self.record.index).cloned() else {
+            return self.general_comment(text);
+        };
+        let earlier = self.answer(&image).filter(|answer| answer.extraction.is_empty());
+        let words = joined(earlier.and_then(|answer| answer.comment.as_deref()), text);
+        let note = self.read(&image, words)?;
+        Ok(self.advance(note))
+    }
+
+    /// Words that came before the next image was to be seen: they go with the image before it.
+    fn late_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+        let Some(image) = self.before() else { return self.comment(text) };
+        let earlier = self.answer(&image).and_then(|answer| answer.comment.clone());
+        if earlier.as_deref().is_some_and(|earlier| earlier.lines().any(|line| line == text.trim())) {
+            return Ok(Outcome::Nothing);
+        }
+        let note = self.read(&image, joined(earlier.as_deref(), text))?;
+        match self.record.state {
+            OnboardingState::Review => Ok(self.review(note)),
+            OnboardingState::Editing => Ok(self.edit(note)),
+            _ => Ok(Outcome::Say(note)),
+        }
+    }
+
+    /// Words in the review are about taste as such.
+    fn general_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+        let (text, cut) = bounded(text);
+        let extraction = self.around.extractor.extract(&CommentedImage::of_text(text.clone()))?;
+        let note = understood(&extraction, cut);
+        if !extraction.is_empty() {
+            self.record.answers.push(Answer { image: String::new(), comment: Some(text), extraction });
+        }
+        Ok(match self.record.state {
+            OnboardingState::Editing => self.edit(note),
+            _ => self.review(note),
+        })
+    }
+
+    /// Reads the words on an image and writes them down instead of earlier ones.
+    fn read(&mut self, image: &str, words: String) -> Result<Note, BotError> {
+        let (text, cut) = bounded(&words);
+        let image_attributes = self.around.gallery.get(image).map(|it| it.attributes.clone()).unwrap_or_default();
+        let extraction = self.around.extractor.extract(&CommentedImage { text: text.clone(), image_attributes })?;
+        let note = understood(&extraction, cut);
+        self.put(Answer { image: image.to_owned(), comment: Some(text), extraction });
+        Ok(note)
+    }
+
+    fn answer(&self, image: &str) -> Option<&Answer> {
+        self.record.answers.iter().find(|answer| answer.image == image)
+    }
+
+    fn put(&mut self, answer: Answer) {
+        match self.record.answers.iter_mut().find(|there| there.image == answer.image) {
+            Some(there) => *there = answer,
+            None => self.record.answers.push(answer),
+        }
+    }
+
+    fn skip(&mut self) -> Outcome {
+        let Some(image) = self.record.images.get(self.record.index).cloned() else { return self.review(Note::None) };
+        if self.answer(&image).is_none() {
+            self.put(Answer { image, comment: None, extraction: Extraction::default() });
+        }
+        self.advance(Note::Skipped)
+    }
+
+    /// Goes to the next image, which is chosen only now, by what is known now.
+    fn advance(&mut self, note: Note) -> Outcome {
+        self.record.index += 1;
+        let index = self.record.index;
+        if index >= self.record.images.len() {
+            return self.review(note);
+        }
+        if self.answer(&self.record.images[index]).is_none() {
+            let left = self.record.images.len() - index;
+            self.record.images.truncate(index);
+            self.extend(left);
+        }
+        Outcome::Ask(note)
+    }
+
+    fn extend(&mut self, count: usize) {
+        let more = choice::choose(self.around.gallery, &self.record.images, &draft(self.record), count);
+        self.record.images.extend(more);
+    }
+
+    fn back(&mut self) -> Outcome {
+        let Some(at) = self.record.index.checked_sub(1) else { return Outcome::Say(Note::First) };
+        self.record.index = at;
+        Outcome::Ask(self.said())
+    }
+
+    /// Returns from the review to the images.
+    fn ask_again(&mut self) -> Outcome {
+        let Some(last) = self.record.images.len().checked_sub(1) else { return Outcome::Say(Note::NoMore) };
+        self.record.index = self.record.index.min(last);
+        self.record.state = OnboardingState::Asking;
+        Outcome::Ask(self.said())
+    }
+
+    fn said(&self) -> Note {
+        let image = self.record.images.get(self.record.index);
+        Note::Back { said: image.and_then(|image| self.answer(image)).and_then(|answer| answer.comment.clone()) }
+    }
+
+    fn done(&mut self) -> Outcome {
+        if draft(self.record).is_empty() { Outcome::Say(Note::NothingYet) } else { self.review(Note::None) }
+    }
+
+    fn review(&mut self, note: Note) -> Outcome {
+        self.record.state = OnboardingState::Review;
+        Outcome::Review(note)
+    }
+
+    fn edit(&mut self, note: Note) -> Outcome {
+        self.record.state = OnboardingState::Editing;
+        Outcome::Edit(note)
+    }
+
+    fn pause(&mut self) -> Outcome {
+        self.record.state = OnboardingState::Paused;
+        Outcome::Paused
+    }
+
+    fn go_on(&mut self, note: Note) -> Outcome {
+        if self.record.index >= self.record.images.len() {
+            return self.review(note);
+        }
+        self.record.state = OnboardingState::Asking;
+        Outcome::Ask(note)
+    }
+
+    fn redo(&mut self) -> Outcome {
+        let around = Surroundings { now: self.around.now.max(self.record.started_at + 1), ..*self.around };
+        *self.record = begin(self.record.user, self.record.dm_channel, &around);
+        Outcome::Ask(Note::Redone)
+    }
+
+    fn more(&mut self) -> Outcome {
+        let unseen = self.record.images.len() - self.record.index.min(self.record.images.len());
+        if unseen == 0 || self.record.state == OnboardingState::Asking {
+            let before = self.record.images.len();
+            self.extend(MORE);
+            if self.record.images.len() == before {
+                return Outcome::Say(Note::NoMore);
+            }
+        }
+        self.go_on(Note::More { total: self.record.images.len() })
+    }
+
+    fn keep(&mut self, replace: bool) -> Outcome {
+        if draft(self.record).is_empty() { Outcome::Say(Note::NothingYet) } else { Outcome::Keep { replace } }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut OnboardingRecord)) -> Outcome {
+        let before = draft(self.record);
+        change(self.record);
+        self.edit(Note::Changed(draft(self.record).diff(&before)))
+    }
+}
+
+fn understood(extraction: &Extraction, cut: bool) -> Note {
+    Note::Understood { extraction: extraction.clone(), cut }
+}
+
+/// Puts later words under earlier ones.
+fn joined(earlier: Option<&str>, text: &str) -> String {
+    match earlier {
+        Some(earlier) if !earlier.is_empty() => format!("{earlier}\n{}", text.trim()),
+        _ => text.trim().to_owned(),
+    }
+}
+
+/// Cuts a text to what is read; tells whether anything was cut.
+fn bounded(text: &str) -> (String, bool) {
+    match text.char_indices().nth(MAX_COMMENT_CHARS) {
+        Some((end, _)) => (text[..end].to_owned(), true),
+        None => (text.to_owned(), false),
+    }
+}
