@@ -1,6 +1,6 @@
 //! Finds in a comment what can be judged (attributes, sides of the image, the image) and what judges.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use aho_corasick::BuildError;
@@ -64,17 +64,15 @@ impl Roles {
 }
 
 /// First words of phrases that describe nothing when they stand apart from the second.
-const NO_MODIFIERS: [&str; 12] = [
-    "not", "no", "few", "low", "in", "on", "by", "at", "the", "so", "all", "without",
-];
+const NO_MODIFIERS: [&str; 10] = ["not", "no", "in", "on", "by", "at", "the", "so", "all", "without"];
 
 /// Searches comments for the vocabulary and the cues.
 #[derive(Debug)]
 pub(super) struct Finder {
     pub(super) cues: Cues,
     pub(super) speller: Speller,
-    /// By stems; the value has the phrase as it is written, for words that only share a stem.
-    attributes: Phrases<(usize, Vec<String>)>,
+    /// By stems; the value has every phrase with these stems as it is written.
+    attributes: Phrases<Vec<(usize, Vec<String>)>>,
     pointing: HashSet<String>,
     references: Phrases<Vec<usize>>,
     /// Stems of phrases of two words, modifier and noun, for words that stand apart: "the lines are too thick".
@@ -142,7 +140,11 @@ impl Finder {
             .map(|(keys, _)| keys[0].clone())
             .collect();
         let nouns = compounds.keys().map(|(_, noun)| noun.clone()).collect();
-        let attributes = Phrases::new(stemmed)?;
+        let mut by_stems: BTreeMap<Vec<String>, Vec<(usize, Vec<String>)>> = BTreeMap::new();
+        for (stems, phrase) in stemmed {
+            by_stems.entry(stems).or_default().push(phrase);
+        }
+        let attributes = Phrases::new(by_stems)?;
         Ok(Finder {
             cues,
             speller,
@@ -191,10 +193,10 @@ impl Finder {
             .chain(closing_noes(tokens))
             .filter(|(at, cue)| is_judgement(&self.cues, tokens, roles, at, cue))
             .collect();
-        for (at, (index, phrase)) in self.attributes.find(bases) {
-            if self.only_shares_a_stem(tokens, &at, phrase) || is_own_feeling(tokens, &at) {
-                continue;
-            }
+        for (at, phrases) in self.attributes.find(bases) {
+            let exact = phrases.iter().find(|(_, phrase)| phrase.iter().eq(keys.clone().skip(at.start).take(at.len())));
+            let akin = || phrases.iter().find(|(_, phrase)| !self.only_shares_a_stem(tokens, &at, phrase));
+            let Some((index, _)) = exact.or_else(akin).filter(|_| !is_own_feeling(tokens, &at)) else { continue };
             let judging = cues
                 .iter()
                 .find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
@@ -211,7 +213,12 @@ impl Finder {
                 },
             ));
         }
+        let named: Vec<Range<usize>> = found.iter().map(|(_, element)| element.at.clone()).collect();
         for (at, cue) in cues {
+            if named.contains(&at) {
+                // The attribute carries the judgement.
+                continue;
+            }
             let rank = if at.len() > 1 { 0 } else { 2 };
             found.push((
                 rank,
@@ -249,7 +256,10 @@ impl Finder {
     fn only_shares_a_stem(&self, tokens: &[Token], at: &Range<usize>, phrase: &[String]) -> bool {
         let [word] = phrase else { return false };
         let key = &tokens[at.start].key;
-        key != word && (self.pointing.contains(key) || word.chars().count() >= key.chars().count() + 3)
+        let ending = word.strip_prefix(key.as_str()).unwrap_or_default();
+        let derived = matches!(ending, "y" | "ey" | "ly" | "ic" | "al" | "ish" | "en" | "er");
+        let longer = word.chars().count() >= key.chars().count() + 3;
+        key != word && (derived || longer || self.pointing.contains(key))
     }
 
     /// Keeps the longest of what overlaps, and drops what is not about pictures.
@@ -334,7 +344,10 @@ impl Finder {
                 let key = &tokens[at].key;
                 let akin =
                     tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
-                if akin && !self.pointing.contains(key) {
+                // In "soft colours are lovely, pastels too" the colours have their adjective.
+                let described = noun_at > 0
+                    && self.compounds.contains_key(&(tokens[noun_at - 1].base.clone(), noun.base.clone()));
+                if akin && !described && !self.pointing.contains(key) {
                     found.push((at..at + 1, *index, noun_at));
                 }
             }

@@ -325,7 +325,7 @@ impl Judge<'_> {
                                 && cue.sign > 0.0
                                 && !element.at.clone().any(|at| self.roles.has(Role::Negator, at));
                             if !faint && !(context.conditional && settled.sign > 0.0) {
-                                self.implied(&settled);
+                                self.implied(&settled, context);
                             }
                             governor = None;
                             last = Some(Governor::of(&settled, number, false));
@@ -389,7 +389,7 @@ impl Judge<'_> {
                     }
                     governor = None;
                 } else if ends && clause.segments.len() == number + 1 && own.is_empty() {
-                    self.implied(&g.settled());
+                    self.implied(&g.settled(), context);
                 }
             }
             if !claimed_any {
@@ -496,7 +496,8 @@ impl Judge<'_> {
             None => element.at.clone(),
         };
         let mut reduced = self.reduction(&element.at, segment);
-        let short_of = reduced.is_some() && self.key(element.at.end) == "enough";
+        let after = (self.key(element.at.end), self.key(element.at.end + 1));
+        let short_of = reduced.is_some() && (after.0 == "enough" || after == ("as", "i"));
         if short_of {
             extent = self.reduction_start(&extent)..element.at.end + 1;
             reduced = None;
@@ -508,6 +509,8 @@ impl Judge<'_> {
             What::Attribute(attribute, cue) => (self.vocabulary.attributes()[attribute].leaning, cue),
             _ => (None, None),
         };
+        // "sharper please".
+        let asked_for = self.tokens[element.at.start].comparative && segment.clone().any(|t| self.key(t) == "please");
         let turned = if reduced.is_some() { -1.0 } else { 1.0 };
         let leftover = match (leaning, reduced) {
             _ if short_of => Some((1.0, 0.6)),
@@ -517,6 +520,7 @@ impl Judge<'_> {
             (Some(Leaning::Blame), _) => Some((-turned, 0.45)),
             (None, Some(Reduction::Lessened)) => Some((-1.0, 0.5)),
             (None, _) if amplified => Some((1.0, 0.55)),
+            (None, None) if asked_for => Some((1.0, 0.55)),
             (None, None) if self.is_hedged(&element.at, segment) => Some(self.hedge(&element.at)),
             _ => None,
         };
@@ -1385,7 +1389,21 @@ impl Judge<'_> {
         });
     }
 
-    fn implied(&mut self, settled: &Settled) {
+    fn implied(&mut self, settled: &Settled, context: &Context) {
+        // "dark, gritty, grungy. yes please".
+        if self.targets.len() == context.sentence_start {
+            let waiting: Vec<usize> =
+                (self.previous..context.sentence_start).filter(|&t| self.is_named(t) && self.is_open(t)).collect();
+            if !waiting.is_empty() {
+                waiting.into_iter().for_each(|target| self.give(target, settled, context));
+                return;
+            }
+        }
+        self.implied_by(settled);
+    }
+
+    /// Judges the image, which nothing names.
+    fn implied_by(&mut self, settled: &Settled) {
         let from = settled.from.clone();
         self.findings.push(Finding {
             what: What::Whole,
@@ -1440,7 +1458,7 @@ impl Judge<'_> {
                 void: false,
             };
             if claimed.is_empty() {
-                self.implied(&settled);
+                self.implied_by(&settled);
             }
             for target in claimed {
                 let context = Context {
