@@ -99,9 +99,13 @@ impl Gallery {
         let mut seen = HashSet::new();
         let mut images = Vec::with_capacity(manifest.image.len());
         for entry in manifest.image {
-            let problem = check(&entry).or_else(|| (!seen.insert(entry.id.clone())).then(|| "the id stands twice".to_owned()));
+            let problem = check(&entry)
+                .or_else(|| (!seen.insert(entry.id.clone())).then(|| "the id stands twice".to_owned()));
             if let Some(problem) = problem {
-                return Err(GalleryError::Image { id: entry.id, problem });
+                return Err(GalleryError::Image {
+                    id: entry.id,
+                    problem,
+                });
             }
             images.push(image(folder, entry)?);
         }
@@ -129,41 +133,78 @@ impl Gallery {
             attributes: attributes.iter().map(|it| (*it).to_owned()).collect(),
             bytes: Arc::from(&b"jpeg"[..]),
         };
-        Self { images: images.iter().map(image).collect() }
+        Self {
+            images: images.iter().map(image).collect(),
+        }
     }
 }
 
 /// Says what is wrong with an entry; `None` if nothing is.
 fn check(entry: &Entry) -> Option<String> {
-    let texts = [("id", &entry.id, MAX_NAME), ("title", &entry.title, MAX_NAME), ("alt", &entry.alt, MAX_ALT)];
+    let texts = [
+        ("id", &entry.id, MAX_NAME),
+        ("title", &entry.title, MAX_NAME),
+        ("alt", &entry.alt, MAX_ALT),
+    ];
     for (key, text, limit) in texts {
         if !(1..=limit).contains(&text.trim().chars().count()) {
             return Some(format!("`{key}` must have 1 to {limit} characters"));
         }
     }
-    if Path::new(&entry.file).file_name().is_none_or(|name| name != entry.file.as_str()) {
-        return Some(format!("`file` must be a name in the same folder, not `{}`", entry.file));
+    if Path::new(&entry.file)
+        .file_name()
+        .is_none_or(|name| name != entry.file.as_str())
+    {
+        return Some(format!(
+            "`file` must be a name in the same folder, not `{}`",
+            entry.file
+        ));
     }
     if entry.attributes.is_empty() {
         return Some("`attributes` is empty, so comments on it could not be understood".to_owned());
     }
-    let unknown = entry.attributes.iter().find(|attribute| Vocabulary::embedded().get(attribute).is_none());
+    let unknown = entry
+        .attributes
+        .iter()
+        .find(|attribute| Vocabulary::embedded().get(attribute).is_none());
     unknown.map(|attribute| format!("`{attribute}` is not in the vocabulary"))
 }
 
 fn image(folder: &Path, entry: Entry) -> Result<StyleImage, GalleryError> {
     let bytes = read(&folder.join(&entry.file))?;
     if let Err(error) = image::guess_format(&bytes) {
-        return Err(GalleryError::Image { id: entry.id, problem: format!("{} is no picture: {error}", entry.file) });
+        return Err(GalleryError::Image {
+            id: entry.id,
+            problem: format!("{} is no picture: {error}", entry.file),
+        });
     }
-    let Entry { id, file, title, alt, attributes } = entry;
-    Ok(StyleImage { id, file, title, alt, attributes, bytes: bytes.into() })
+    let Entry {
+        id,
+        file,
+        title,
+        alt,
+        attributes,
+    } = entry;
+    Ok(StyleImage {
+        id,
+        file,
+        title,
+        alt,
+        attributes,
+        bytes: bytes.into(),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, GalleryError> {
-    let failed = |source| GalleryError::Read { path: path.to_owned(), source };
+    let failed = |source| GalleryError::Read {
+        path: path.to_owned(),
+        source,
+    };
     if std::fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
-        return Err(failed(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 10 MiB")));
+        return Err(failed(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            "larger than 10 MiB",
+        )));
     }
     std::fs::read(path).map_err(failed)
 }
@@ -185,8 +226,17 @@ mod tests {
 
     fn entry(change: (&str, &str)) -> String {
         let mut entry = String::from("[[image]]\n");
-        for (key, value) in [("id", "\"a\""), ("file", "\"a.png\""), ("title", "\"A\""), ("alt", "\"An A.\""), ("attributes", "[\"pastel colours\"]")] {
-            entry.push_str(&format!("{key} = {}\n", if key == change.0 { change.1 } else { value }));
+        for (key, value) in [
+            ("id", "\"a\""),
+            ("file", "\"a.png\""),
+            ("title", "\"A\""),
+            ("alt", "\"An A.\""),
+            ("attributes", "[\"pastel colours\"]"),
+        ] {
+            entry.push_str(&format!(
+                "{key} = {}\n",
+                if key == change.0 { change.1 } else { value }
+            ));
         }
         entry
     }
@@ -194,7 +244,14 @@ mod tests {
     #[test]
     fn reads_images_in_their_order() {
         let gallery = load(&(entry(("", "")) + &entry(("id", "\"b\"")))).unwrap();
-        assert_eq!(gallery.images().iter().map(|image| image.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            gallery
+                .images()
+                .iter()
+                .map(|image| image.id.as_str())
+                .collect::<Vec<_>>(),
+            ["a", "b"]
+        );
         assert_eq!(&*gallery.get("b").unwrap().bytes, PNG);
         assert!(gallery.get("c").is_none());
     }

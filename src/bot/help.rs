@@ -16,12 +16,18 @@ use super::profile::card;
 ///
 /// # Errors
 /// With Discord's.
-pub async fn on_command(_: &Arc<App>, ctx: &Context, interaction: &CommandInteraction) -> Result<(), BotError> {
+pub async fn on_command(
+    _: &Arc<App>,
+    ctx: &Context,
+    interaction: &CommandInteraction,
+) -> Result<(), BotError> {
     let message = CreateInteractionResponseMessage::new()
         .embed(embed())
         .components(vec![begin_row("Show me pictures")])
         .ephemeral(interaction.guild_id.is_some());
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Message(message)).await?;
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Message(message))
+        .await?;
     Ok(())
 }
 
@@ -59,11 +65,17 @@ mod tests {
     fn the_help_names_every_command_and_fits() {
         let text = serde_json::to_string(&embed()).unwrap();
         for command in tastemaker_commands::all() {
-            let name = serde_json::to_value(command).unwrap()["name"].as_str().unwrap().to_owned();
+            let name = serde_json::to_value(command).unwrap()["name"]
+                .as_str()
+                .unwrap()
+                .to_owned();
             assert!(name == "help" || text.contains(&format!("/{name}")), "{name}");
         }
         assert!(text.chars().count() < 4000);
-        for field in serde_json::to_value(embed()).unwrap()["fields"].as_array().unwrap() {
+        for field in serde_json::to_value(embed()).unwrap()["fields"]
+            .as_array()
+            .unwrap()
+        {
             assert!(field["value"].as_str().unwrap().chars().count() <= 1024);
         }
     }

@@ -19,13 +19,19 @@ use crate::bot::errors::BotError;
 ///
 /// # Errors
 /// With Discord's or the store's.
-pub async fn on_cancel(app: &Arc<App>, ctx: &Context, interaction: &CommandInteraction) -> Result<(), BotError> {
+pub async fn on_cancel(
+    app: &Arc<App>,
+    ctx: &Context,
+    interaction: &CommandInteraction,
+) -> Result<(), BotError> {
     let user = interaction.user.id.get();
     // Cancelled before anything else: it takes no time, and every step more would be drawn for nothing.
     let held = app.deliveries.held.take_user(user);
     let count = held.len() + app.pool.cancel_user(user);
     let response = CreateInteractionResponseMessage::new().ephemeral(true);
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Defer(response)).await?;
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Defer(response))
+        .await?;
     for record in held {
         conclude(app, record).await;
     }
@@ -34,8 +40,15 @@ pub async fn on_cancel(app: &Arc<App>, ctx: &Context, interaction: &CommandInter
         1 => "Cancelled your picture.".to_owned(),
         more => format!("Cancelled {more} requests of yours."),
     };
-    interaction.edit_response(&ctx.http, EditInteractionResponse::new().content(text)).await?;
+    interaction
+        .edit_response(&ctx.http, EditInteractionResponse::new().content(text))
+        .await?;
     Ok(())
+}
+
+/// Stops everything of a person who wants to be forgotten, without telling each of it; returns how many requests it was.
+pub fn stop_all(app: &App, user: u64) -> usize {
+    app.deliveries.held.take_user(user).len() + app.pool.cancel_user(user)
 }
 
 /// Answers the button: cancels one job, for its owner only.
@@ -48,10 +61,14 @@ pub(super) async fn on_button(
     interaction: &ComponentInteraction,
     id: JobId,
 ) -> Result<(), BotError> {
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
     let record = records::job(app, id).await?;
     if record.job.user != interaction.user.id.get() {
-        return Err(BotError::say("Only the person who asked for this picture can cancel it."));
+        return Err(BotError::say(
+            "Only the person who asked for this picture can cancel it.",
+        ));
     }
     if let Some(held) = app.deliveries.held.take(id) {
         conclude(app, held).await;

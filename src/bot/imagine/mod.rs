@@ -47,7 +47,7 @@ use tastemaker_storage::JobRecord;
 use super::context::App;
 use wish::ModelDefaults;
 
-pub use cancel::on_cancel;
+pub use cancel::{on_cancel, stop_all};
 pub use command::on_command;
 pub use component::{on_component, on_modal};
 pub use reactions::on_reaction;

@@ -26,7 +26,11 @@ const WEAK: f32 = 0.4;
 /// Chooses up to `count` images to follow those in `shown`, given what is known of the person.
 pub(super) fn choose(gallery: &Gallery, shown: &[String], known: &Profile, count: usize) -> Vec<String> {
     let mut sequence: Vec<&StyleImage> = shown.iter().filter_map(|id| gallery.get(id)).collect();
-    let mut left: Vec<&StyleImage> = gallery.images().iter().filter(|image| !shown.contains(&image.id)).collect();
+    let mut left: Vec<&StyleImage> = gallery
+        .images()
+        .iter()
+        .filter(|image| !shown.contains(&image.id))
+        .collect();
     let mut chosen = Vec::new();
     while chosen.len() < count && !left.is_empty() {
         let seen = Seen::of(&sequence);
@@ -53,9 +57,16 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn of(sequence: &[&'a StyleImage]) -> Self {
-        let attributes: HashSet<&str> = sequence.iter().flat_map(|image| &image.attributes).map(String::as_str).collect();
+        let attributes: HashSet<&str> = sequence
+            .iter()
+            .flat_map(|image| &image.attributes)
+            .map(String::as_str)
+            .collect();
         Self {
-            categories: attributes.iter().filter_map(|attribute| category(attribute)).collect(),
+            categories: attributes
+                .iter()
+                .filter_map(|attribute| category(attribute))
+                .collect(),
             last: sequence.last().map_or(&[], |image| &image.attributes),
             attributes,
         }
@@ -63,12 +74,20 @@ impl<'a> Seen<'a> {
 
     /// Returns the mean worth of an image's attributes, so that long lists have no advantage.
     fn worth(&self, image: &StyleImage, known: &Profile) -> f32 {
-        let worth: f32 = image.attributes.iter().map(|attribute| self.worth_of(attribute, known)).sum();
+        let worth: f32 = image
+            .attributes
+            .iter()
+            .map(|attribute| self.worth_of(attribute, known))
+            .sum();
         worth / image.attributes.len().max(1) as f32
     }
 
     fn worth_of(&self, attribute: &str, known: &Profile) -> f32 {
-        let repeated = if self.last.iter().any(|last| last == attribute) { REPEATED } else { 0.0 };
+        let repeated = if self.last.iter().any(|last| last == attribute) {
+            REPEATED
+        } else {
+            0.0
+        };
         let gain = match (known.find(attribute), category(attribute)) {
             (Some((_, entry)), _) if entry.weight < WEAK => WEAK_OPINION,
             (Some(_), _) | (None, None) => 0.0,
@@ -82,11 +101,17 @@ impl<'a> Seen<'a> {
 }
 
 fn category(attribute: &str) -> Option<&'static str> {
-    Vocabulary::embedded().get(attribute).map(|definition| definition.category.as_str())
+    Vocabulary::embedded()
+        .get(attribute)
+        .map(|definition| definition.category.as_str())
 }
 
 fn has_opinion(known: &Profile, category: &str) -> bool {
-    known.liked().iter().chain(known.disliked()).any(|entry| entry.category == category)
+    known
+        .liked()
+        .iter()
+        .chain(known.disliked())
+        .any(|entry| entry.category == category)
 }
 
 #[cfg(test)]
@@ -116,7 +141,10 @@ mod tests {
         let mut all = choose(&gallery(), &[], &Profile::default(), 10);
         all.sort();
         assert_eq!(all, ["a", "b", "c", "d"]);
-        assert_eq!(choose(&gallery(), &["a".into(), "c".into()], &Profile::default(), 10).len(), 2);
+        assert_eq!(
+            choose(&gallery(), &["a".into(), "c".into()], &Profile::default(), 10).len(),
+            2
+        );
     }
 
     #[test]
@@ -135,7 +163,14 @@ mod tests {
         let round = choose(&gallery, &[], &Profile::default(), 8);
         for pair in round.windows(2) {
             let (one, other) = (gallery.get(&pair[0]).unwrap(), gallery.get(&pair[1]).unwrap());
-            assert!(one.attributes.iter().filter(|it| other.attributes.contains(it)).count() <= 1, "{pair:?}");
+            assert!(
+                one.attributes
+                    .iter()
+                    .filter(|it| other.attributes.contains(it))
+                    .count()
+                    <= 1,
+                "{pair:?}"
+            );
         }
     }
 }

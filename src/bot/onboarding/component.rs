@@ -36,10 +36,16 @@ pub async fn on_component(
         _ => None,
     };
     if let Some(modal) = modal {
-        return Ok(component.create_response(&ctx.http, CreateInteractionResponse::Modal(modal)).await?);
+        return Ok(component
+            .create_response(&ctx.http, CreateInteractionResponse::Modal(modal))
+            .await?);
     }
-    component.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
-    let Some(input) = clicked(id, &component.data.kind) else { return Ok(()) };
+    component
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
+    let Some(input) = clicked(id, &component.data.kind) else {
+        return Ok(());
+    };
     act(app, component.user.id.get(), id, input, Via::Component(component)).await
 }
 
@@ -47,10 +53,20 @@ pub async fn on_component(
 ///
 /// # Errors
 /// With Discord's, the store's or the extractor's.
-pub async fn on_modal(app: &Arc<App>, ctx: &Context, modal: &ModalInteraction, id: OnboardingId) -> Result<(), BotError> {
-    modal.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
+pub async fn on_modal(
+    app: &Arc<App>,
+    ctx: &Context,
+    modal: &ModalInteraction,
+    id: OnboardingId,
+) -> Result<(), BotError> {
+    modal
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
     let input = match id {
-        OnboardingId::Comment { at, .. } => Input::CommentOn { at: place(at), text: entries::field(modal, "comment") },
+        OnboardingId::Comment { at, .. } => Input::CommentOn {
+            at: place(at),
+            text: entries::field(modal, "comment"),
+        },
         OnboardingId::Add { .. } => {
             let (liked, disliked) = entries::added(modal);
             Input::Add { liked, disliked }
@@ -60,11 +76,29 @@ pub async fn on_modal(app: &Arc<App>, ctx: &Context, modal: &ModalInteraction, i
     act(app, modal.user.id.get(), id, input, Via::Modal(modal)).await
 }
 
-async fn act(app: &Arc<App>, user: u64, id: OnboardingId, input: Input, via: Via<'_>) -> Result<(), BotError> {
+async fn act(
+    app: &Arc<App>,
+    user: u64,
+    id: OnboardingId,
+    input: Input,
+    via: Via<'_>,
+) -> Result<(), BotError> {
     let _turn = app.conversations.turn(user).await;
-    let open = app.with_store(move |store| store.onboarding(user)).await?.map(|record| record.started_at);
+    let open = app
+        .with_store(move |store| store.onboarding(user))
+        .await?
+        .map(|record| record.started_at);
     if open.is_none() || open != id.conversation() {
-        return tell(app, via, if open.is_some() { phrases::note(&Note::Passed) } else { OVER.to_owned() }).await;
+        return tell(
+            app,
+            via,
+            if open.is_some() {
+                phrases::note(&Note::Passed)
+            } else {
+                OVER.to_owned()
+            },
+        )
+        .await;
     }
     match talk::take(app, user, |_| input).await? {
         Some(taken) => talk::show(app, taken, via).await,
@@ -101,7 +135,9 @@ fn place(at: u64) -> usize {
 }
 
 async fn tell(app: &App, via: Via<'_>, text: String) -> Result<(), BotError> {
-    let followup = CreateInteractionResponseFollowup::new().content(text).ephemeral(true);
+    let followup = CreateInteractionResponseFollowup::new()
+        .content(text)
+        .ephemeral(true);
     match via {
         Via::Component(component) => component.create_followup(&app.http, followup).await.map(drop)?,
         Via::Modal(modal) => modal.create_followup(&app.http, followup).await.map(drop)?,

@@ -68,7 +68,11 @@ pub(super) fn step(
 ) -> Result<Outcome, BotError> {
     let mut next = record.clone();
     drop_missing_images(&mut next, around.gallery);
-    let outcome = Step { record: &mut next, around }.take(input)?;
+    let outcome = Step {
+        record: &mut next,
+        around,
+    }
+    .take(input)?;
     *record = next;
     Ok(outcome)
 }
@@ -76,7 +80,12 @@ pub(super) fn step(
 /// Leaves out images that an update has taken out of the gallery.
 fn drop_missing_images(record: &mut OnboardingRecord, gallery: &Gallery) {
     let here = |id: &String| gallery.get(id).is_some();
-    record.index -= record.images.iter().take(record.index).filter(|id| !here(id)).count();
+    record.index -= record
+        .images
+        .iter()
+        .take(record.index)
+        .filter(|id| !here(id))
+        .count();
     record.images.retain(here);
     if record.state == OnboardingState::Asking && record.index >= record.images.len() {
         record.state = OnboardingState::Review;
@@ -94,7 +103,9 @@ impl Step<'_> {
         let state = self.record.state;
         Ok(match (input, state) {
             (Input::Comment { .. } | Input::NoWords, Paused) => Outcome::Say(Note::StillPaused),
-            (Input::Comment { text, late: true }, _) if self.before().is_some() => self.late_comment(&text)?,
+            (Input::Comment { text, late: true }, _) if self.before().is_some() => {
+                self.late_comment(&text)?
+            }
             (Input::Comment { text, .. }, Asking) => self.comment(&text)?,
             (Input::Comment { text, .. }, _) => self.general_comment(&text)?,
             (Input::NoWords, _) => Outcome::Say(Note::NoWords),
@@ -103,13 +114,17 @@ impl Step<'_> {
             (Input::Skip { at }, Asking) if self.is_current(at) => self.skip(),
             (Input::Back { at }, Asking) if self.is_current(at) => self.back(),
             (Input::Back { .. }, Review) => self.ask_again(),
-            (Input::Back { .. }, Editing) | (Input::Edited | Input::Done { .. }, Editing) => self.review(Note::None),
+            (Input::Back { .. }, Editing) | (Input::Edited | Input::Done { .. }, Editing) => {
+                self.review(Note::None)
+            }
             (Input::Done { at }, Asking) if self.is_current(at) => self.done(),
             (Input::Done { at: None }, Review) => Outcome::Say(Note::SayKeep),
             (Input::Stop, Asking) => self.pause(),
             (Input::Stop, Paused) => Outcome::Paused,
             (Input::Stop, Review | Editing) => Outcome::Say(Note::WaitsForKeep),
-            (Input::Resume | Input::Skip { at: None } | Input::Back { at: None } | Input::Keep, Paused) => self.go_on(Note::None),
+            (Input::Resume | Input::Skip { at: None } | Input::Back { at: None } | Input::Keep, Paused) => {
+                self.go_on(Note::None)
+            }
             (Input::Done { at: None }, Paused) => self.done(),
             (Input::Open, Paused) => self.go_on(Note::Resumed),
             (Input::Resume | Input::Open, Asking) => Outcome::Ask(Note::Resumed),
@@ -123,8 +138,12 @@ impl Step<'_> {
             (Input::Edit, Review | Editing) => self.edit(Note::None),
             (Input::Edit, _) => Outcome::Say(Note::FirstDone),
             (Input::Edited, Review) => self.review(Note::None),
-            (Input::Remove(attributes), Review | Editing) => self.change(|record| draft::remove(record, &attributes)),
-            (Input::Add { liked, disliked }, Review | Editing) => self.change(|record| draft::add(record, &liked, &disliked)),
+            (Input::Remove(attributes), Review | Editing) => {
+                self.change(|record| draft::remove(record, &attributes))
+            }
+            (Input::Add { liked, disliked }, Review | Editing) => {
+                self.change(|record| draft::add(record, &liked, &disliked))
+            }
             (Input::Discard, _) => Outcome::Discarded,
             _ => Outcome::Say(Note::Passed),
         })
@@ -153,9 +172,14 @@ impl Step<'_> {
 
     /// Words that came before the next image was to be seen: they go with the image before it.
     fn late_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
-        let Some(image) = self.before() else { return self.comment(text) };
+        let Some(image) = self.before() else {
+            return self.comment(text);
+        };
         let earlier = self.answer(&image).and_then(|answer| answer.comment.clone());
-        if earlier.as_deref().is_some_and(|earlier| earlier.lines().any(|line| line == text.trim())) {
+        if earlier
+            .as_deref()
+            .is_some_and(|earlier| earlier.lines().any(|line| line == text.trim()))
+        {
             return Ok(Outcome::Nothing);
         }
         let note = self.read(&image, joined(earlier.as_deref(), text))?;
@@ -169,10 +193,17 @@ impl Step<'_> {
     /// Words in the review are about taste as such.
     fn general_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
         let (text, cut) = bounded(text);
-        let extraction = self.around.extractor.extract(&CommentedImage::of_text(text.clone()))?;
+        let extraction = self
+            .around
+            .extractor
+            .extract(&CommentedImage::of_text(text.clone()))?;
         let note = understood(&extraction, cut);
         if !extraction.is_empty() {
-            self.record.answers.push(Answer { image: String::new(), comment: Some(text), extraction });
+            self.record.answers.push(Answer {
+                image: String::new(),
+                comment: Some(text),
+                extraction,
+            });
         }
         Ok(match self.record.state {
             OnboardingState::Editing => self.edit(note),
@@ -183,10 +214,22 @@ impl Step<'_> {
     /// Reads the words on an image and writes them down instead of earlier ones.
     fn read(&mut self, image: &str, words: String) -> Result<Note, BotError> {
         let (text, cut) = bounded(&words);
-        let image_attributes = self.around.gallery.get(image).map(|it| it.attributes.clone()).unwrap_or_default();
-        let extraction = self.around.extractor.extract(&CommentedImage { text: text.clone(), image_attributes })?;
+        let image_attributes = self
+            .around
+            .gallery
+            .get(image)
+            .map(|it| it.attributes.clone())
+            .unwrap_or_default();
+        let extraction = self.around.extractor.extract(&CommentedImage {
+            text: text.clone(),
+            image_attributes,
+        })?;
         let note = understood(&extraction, cut);
-        self.put(Answer { image: image.to_owned(), comment: Some(text), extraction });
+        self.put(Answer {
+            image: image.to_owned(),
+            comment: Some(text),
+            extraction,
+        });
         Ok(note)
     }
 
@@ -195,16 +238,27 @@ impl Step<'_> {
     }
 
     fn put(&mut self, answer: Answer) {
-        match self.record.answers.iter_mut().find(|there| there.image == answer.image) {
+        match self
+            .record
+            .answers
+            .iter_mut()
+            .find(|there| there.image == answer.image)
+        {
             Some(there) => *there = answer,
             None => self.record.answers.push(answer),
         }
     }
 
     fn skip(&mut self) -> Outcome {
-        let Some(image) = self.record.images.get(self.record.index).cloned() else { return self.review(Note::None) };
+        let Some(image) = self.record.images.get(self.record.index).cloned() else {
+            return self.review(Note::None);
+        };
         if self.answer(&image).is_none() {
-            self.put(Answer { image, comment: None, extraction: Extraction::default() });
+            self.put(Answer {
+                image,
+                comment: None,
+                extraction: Extraction::default(),
+            });
         }
         self.advance(Note::Skipped)
     }
@@ -225,19 +279,28 @@ impl Step<'_> {
     }
 
     fn extend(&mut self, count: usize) {
-        let more = choice::choose(self.around.gallery, &self.record.images, &draft(self.record), count);
+        let more = choice::choose(
+            self.around.gallery,
+            &self.record.images,
+            &draft(self.record),
+            count,
+        );
         self.record.images.extend(more);
     }
 
     fn back(&mut self) -> Outcome {
-        let Some(at) = self.record.index.checked_sub(1) else { return Outcome::Say(Note::First) };
+        let Some(at) = self.record.index.checked_sub(1) else {
+            return Outcome::Say(Note::First);
+        };
         self.record.index = at;
         Outcome::Ask(self.said())
     }
 
     /// Returns from the review to the images.
     fn ask_again(&mut self) -> Outcome {
-        let Some(last) = self.record.images.len().checked_sub(1) else { return Outcome::Say(Note::NoMore) };
+        let Some(last) = self.record.images.len().checked_sub(1) else {
+            return Outcome::Say(Note::NoMore);
+        };
         self.record.index = self.record.index.min(last);
         self.record.state = OnboardingState::Asking;
         Outcome::Ask(self.said())
@@ -245,11 +308,19 @@ impl Step<'_> {
 
     fn said(&self) -> Note {
         let image = self.record.images.get(self.record.index);
-        Note::Back { said: image.and_then(|image| self.answer(image)).and_then(|answer| answer.comment.clone()) }
+        Note::Back {
+            said: image
+                .and_then(|image| self.answer(image))
+                .and_then(|answer| answer.comment.clone()),
+        }
     }
 
     fn done(&mut self) -> Outcome {
-        if draft(self.record).is_empty() { Outcome::Say(Note::NothingYet) } else { self.review(Note::None) }
+        if draft(self.record).is_empty() {
+            Outcome::Say(Note::NothingYet)
+        } else {
+            self.review(Note::None)
+        }
     }
 
     fn review(&mut self, note: Note) -> Outcome {
@@ -276,7 +347,10 @@ impl Step<'_> {
     }
 
     fn redo(&mut self) -> Outcome {
-        let around = Surroundings { now: self.around.now.max(self.record.started_at + 1), ..*self.around };
+        let around = Surroundings {
+            now: self.around.now.max(self.record.started_at + 1),
+            ..*self.around
+        };
         *self.record = begin(self.record.user, self.record.dm_channel, &around);
         Outcome::Ask(Note::Redone)
     }
@@ -290,11 +364,17 @@ impl Step<'_> {
                 return Outcome::Say(Note::NoMore);
             }
         }
-        self.go_on(Note::More { total: self.record.images.len() })
+        self.go_on(Note::More {
+            total: self.record.images.len(),
+        })
     }
 
     fn keep(&mut self, replace: bool) -> Outcome {
-        if draft(self.record).is_empty() { Outcome::Say(Note::NothingYet) } else { Outcome::Keep { replace } }
+        if draft(self.record).is_empty() {
+            Outcome::Say(Note::NothingYet)
+        } else {
+            Outcome::Keep { replace }
+        }
     }
 
     fn change(&mut self, change: impl FnOnce(&mut OnboardingRecord)) -> Outcome {
@@ -305,7 +385,10 @@ impl Step<'_> {
 }
 
 fn understood(extraction: &Extraction, cut: bool) -> Note {
-    Note::Understood { extraction: extraction.clone(), cut }
+    Note::Understood {
+        extraction: extraction.clone(),
+        cut,
+    }
 }
 
 /// Puts later words under earlier ones.

@@ -17,10 +17,19 @@ pub(super) struct Kept {
 
 /// Adds a conversation to the profile that is there, or puts it in its place. `strength` is the default β of a person
 /// who has no record yet.
-pub(super) fn keep(existing: Option<ProfileRecord>, conversation: &OnboardingRecord, replace: bool, strength: f64) -> Kept {
+pub(super) fn keep(
+    existing: Option<ProfileRecord>,
+    conversation: &OnboardingRecord,
+    replace: bool,
+    strength: f64,
+) -> Kept {
     let mut record = existing.unwrap_or_else(|| ProfileRecord::new(Profile::default(), strength));
     let before = record.profile.clone();
-    let mut profile = if replace { Profile::default() } else { before.clone() };
+    let mut profile = if replace {
+        Profile::default()
+    } else {
+        before.clone()
+    };
     merge_into(&mut profile, conversation);
     let changes = profile.diff(&before);
     if before.is_empty() && record.history.is_empty() {
@@ -28,7 +37,11 @@ pub(super) fn keep(existing: Option<ProfileRecord>, conversation: &OnboardingRec
     } else if !changes.is_empty() {
         record.replace(profile);
     }
-    Kept { record, changes, had_before: !before.is_empty() }
+    Kept {
+        record,
+        changes,
+        had_before: !before.is_empty(),
+    }
 }
 
 #[cfg(test)]
@@ -39,11 +52,19 @@ mod tests {
     use super::*;
 
     fn conversation(liked: &str) -> OnboardingRecord {
-        let preference = Preference { attribute: liked.into(), category: "other".into(), weight: 0.8, evidence: liked.into() };
+        let preference = Preference {
+            attribute: liked.into(),
+            category: "other".into(),
+            weight: 0.8,
+            evidence: liked.into(),
+        };
         let answer = Answer {
             image: "a".into(),
             comment: Some(liked.into()),
-            extraction: Extraction { liked: vec![preference], disliked: Vec::new() },
+            extraction: Extraction {
+                liked: vec![preference],
+                disliked: Vec::new(),
+            },
         };
         OnboardingRecord {
             user: 1,
@@ -67,7 +88,10 @@ mod tests {
     #[test]
     fn a_first_profile_takes_the_default_strength_and_has_no_past() {
         let kept = keep(None, &conversation("pastel colours"), false, 0.6);
-        assert_eq!((kept.record.strength, kept.record.history.len(), kept.had_before), (0.6, 0, false));
+        assert_eq!(
+            (kept.record.strength, kept.record.history.len(), kept.had_before),
+            (0.6, 0, false)
+        );
         assert_eq!(kept.record.profile.vp_plus(), "pastel colours");
     }
 

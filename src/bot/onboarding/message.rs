@@ -49,7 +49,9 @@ pub(super) async fn heard(app: &Arc<App>, message: &Message, seen: &mut Seen) ->
         record.heard = record.heard.max(Some(id));
         input(&text, id, record)
     };
-    let Some(taken) = talk::take(app, message.author.id.get(), decide).await? else { return Ok(false) };
+    let Some(taken) = talk::take(app, message.author.id.get(), decide).await? else {
+        return Ok(false);
+    };
     talk::show(app, taken, Via::Message(message)).await?;
     Ok(true)
 }
@@ -59,7 +61,10 @@ fn input(text: &str, id: u64, record: &OnboardingRecord) -> Input {
     if text.trim().is_empty() {
         return Input::NoWords;
     }
-    let comment = || Input::Comment { text: text.to_owned(), late: record.current_message.is_some_and(|shown| id < shown) };
+    let comment = || Input::Comment {
+        text: text.to_owned(),
+        late: record.current_message.is_some_and(|shown| id < shown),
+    };
     match (words::read(text), record.state) {
         // "Perfect", said of a picture, is no decision.
         (None | Some(Word::Keep), OnboardingState::Asking) => comment(),
@@ -91,13 +96,31 @@ mod tests {
         let asking = record(OnboardingState::Asking);
         assert_eq!(input("Skip!", 101, &asking), Input::Skip { at: None });
         assert_eq!(input(" ", 101, &asking), Input::NoWords);
-        assert_eq!(input("soft light", 101, &asking), Input::Comment { text: "soft light".into(), late: false });
-        assert_eq!(input("soft light", 99, &asking), Input::Comment { text: "soft light".into(), late: true });
+        assert_eq!(
+            input("soft light", 101, &asking),
+            Input::Comment {
+                text: "soft light".into(),
+                late: false
+            }
+        );
+        assert_eq!(
+            input("soft light", 99, &asking),
+            Input::Comment {
+                text: "soft light".into(),
+                late: true
+            }
+        );
     }
 
     #[test]
     fn perfect_is_praise_before_a_picture_and_a_yes_in_the_review() {
-        assert!(matches!(input("perfect", 101, &record(OnboardingState::Asking)), Input::Comment { .. }));
-        assert_eq!(input("perfect", 101, &record(OnboardingState::Review)), Input::Keep);
+        assert!(matches!(
+            input("perfect", 101, &record(OnboardingState::Asking)),
+            Input::Comment { .. }
+        ));
+        assert_eq!(
+            input("perfect", 101, &record(OnboardingState::Review)),
+            Input::Keep
+        );
     }
 }

@@ -44,7 +44,8 @@ impl Opener<'_> {
 
     /// Acknowledges; the answer is for the person alone.
     async fn defer(&self, app: &App) -> serenity::Result<()> {
-        let response = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
+        let response =
+            CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
         match self {
             Self::Command(command) => command.create_response(&app.http, response).await,
             Self::Component(component) => component.create_response(&app.http, response).await,
@@ -84,7 +85,10 @@ async fn open(app: &Arc<App>, opener: Opener<'_>) -> Result<(), BotError> {
         Ok(sent) => {
             let text = match opener.direct() {
                 Some(_) => "Here we go.".to_owned(),
-                None => format!("Check your direct messages, I have written to you: {}", sent.link()),
+                None => format!(
+                    "Check your direct messages, I have written to you: {}",
+                    sent.link()
+                ),
             };
             opener.answer(app, &view::plain(text)).await?;
             Ok(())
@@ -144,7 +148,10 @@ async fn open_private(app: &App, opener: &Opener<'_>, mut taken: Taken) -> Resul
 
 /// Takes note of where the conversation is shown.
 async fn remember(app: &App, taken: &Taken, sent: &Message, closed: bool) -> Result<(), BotError> {
-    let record = OnboardingRecord { current_message: Some(sent.id.get()), ..taken.record.clone() };
+    let record = OnboardingRecord {
+        current_message: Some(sent.id.get()),
+        ..taken.record.clone()
+    };
     app.with_store(move |store| {
         store.set_dm_closed(record.user, closed)?;
         store.put_onboarding(&record)

@@ -79,7 +79,11 @@ fn understood(extraction: &Extraction, too_long: bool) -> String {
 }
 
 fn names(preferences: &[Preference]) -> String {
-    let mut names: Vec<String> = preferences.iter().take(NAMED).map(|it| escape(&it.attribute)).collect();
+    let mut names: Vec<String> = preferences
+        .iter()
+        .take(NAMED)
+        .map(|it| escape(&it.attribute))
+        .collect();
     match preferences.len() - names.len() {
         0 => names.join(", "),
         left => {
@@ -94,7 +98,11 @@ pub(in crate::bot) fn changed(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "Nothing changed.".into();
     }
-    let mut lines: Vec<String> = changes.iter().take(CHANGES_TOLD).map(|change| format!("• {}", escape(&change.to_string()))).collect();
+    let mut lines: Vec<String> = changes
+        .iter()
+        .take(CHANGES_TOLD)
+        .map(|change| format!("• {}", escape(&change.to_string())))
+        .collect();
     if changes.len() > CHANGES_TOLD {
         lines.push(format!("• and {} more", changes.len() - CHANGES_TOLD));
     }
@@ -106,17 +114,31 @@ mod tests {
     use super::*;
 
     fn preference(attribute: &str) -> Preference {
-        Preference { attribute: attribute.into(), category: "other".into(), weight: 0.8, evidence: "x".into() }
+        Preference {
+            attribute: attribute.into(),
+            category: "other".into(),
+            weight: 0.8,
+            evidence: "x".into(),
+        }
     }
 
     fn said(liked: &[&str], disliked: &[&str]) -> String {
         let list = |names: &[&str]| names.iter().map(|name| preference(name)).collect();
-        understood(&Extraction { liked: list(liked), disliked: list(disliked) }, false)
+        understood(
+            &Extraction {
+                liked: list(liked),
+                disliked: list(disliked),
+            },
+            false,
+        )
     }
 
     #[test]
     fn what_was_understood_is_said_in_a_line() {
-        assert_eq!(said(&["soft lighting", "pastel colours"], &["neon colours"]), "Liked: soft lighting, pastel colours. Not for you: neon colours.");
+        assert_eq!(
+            said(&["soft lighting", "pastel colours"], &["neon colours"]),
+            "Liked: soft lighting, pastel colours. Not for you: neon colours."
+        );
         assert!(said(&[], &[]).starts_with("I found nothing about looks in that"));
         assert!(said(&["x"; 12], &[]).contains("x and 4 more."));
     }
@@ -124,9 +146,23 @@ mod tests {
     #[test]
     fn every_note_fits_into_a_message_whatever_people_write() {
         let long = "*".repeat(4000);
-        let change = Change::Added { polarity: tastemaker_preference::Polarity::Liked, attribute: "*".repeat(80) };
-        let extraction = Extraction { liked: vec![preference(&"*".repeat(80)); 50], disliked: Vec::new() };
-        for it in [Note::Back { said: Some(long) }, Note::Changed(vec![change; 500]), Note::Understood { extraction, cut: true }, Note::Welcome { again: true }] {
+        let change = Change::Added {
+            polarity: tastemaker_preference::Polarity::Liked,
+            attribute: "*".repeat(80),
+        };
+        let extraction = Extraction {
+            liked: vec![preference(&"*".repeat(80)); 50],
+            disliked: Vec::new(),
+        };
+        for it in [
+            Note::Back { said: Some(long) },
+            Note::Changed(vec![change; 500]),
+            Note::Understood {
+                extraction,
+                cut: true,
+            },
+            Note::Welcome { again: true },
+        ] {
             assert!(note(&it).chars().count() < 1990, "{it:?}");
         }
     }

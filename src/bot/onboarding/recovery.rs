@@ -45,7 +45,9 @@ async fn take_up(app: &Arc<App>, record: OnboardingRecord) -> Result<(), BotErro
     let mut seen = app.conversations.turn(record.user).await;
     let user = record.user;
     // It may have gone on since it was listed.
-    let Some(record) = app.with_store(move |store| store.onboarding(user)).await? else { return Ok(()) };
+    let Some(record) = app.with_store(move |store| store.onboarding(user)).await? else {
+        return Ok(());
+    };
     if let Some(shown) = record.current_message {
         for message in missed(app, &record, shown).await? {
             heard(app, &message, &mut seen).await?;
@@ -59,16 +61,26 @@ async fn take_up(app: &Arc<App>, record: OnboardingRecord) -> Result<(), BotErro
         OnboardingState::Paused => return Ok(()),
     };
     let blocking = Arc::clone(app);
-    let taken = tokio::task::spawn_blocking(move || talk::stored(&blocking, record, outcome)).await.map_err(BotError::internal)??;
+    let taken = tokio::task::spawn_blocking(move || talk::stored(&blocking, record, outcome))
+        .await
+        .map_err(BotError::internal)??;
     talk::show(app, taken, Via::Nothing).await
 }
 
 /// Returns what the person wrote since the message that is shown and not answered, oldest first.
 async fn missed(app: &App, record: &OnboardingRecord, shown: u64) -> Result<Vec<Message>, BotError> {
     let channel = ChannelId::new(record.dm_channel);
-    let mut messages = channel.messages(&app.http, GetMessages::new().after(record.heard.map_or(shown, |heard| heard.max(shown))).limit(MISSED)).await?;
+    let mut messages = channel
+        .messages(
+            &app.http,
+            GetMessages::new()
+                .after(record.heard.map_or(shown, |heard| heard.max(shown)))
+                .limit(MISSED),
+        )
+        .await?;
     messages.retain(|message| {
-        message.author.id.get() == record.user && matches!(message.kind, MessageType::Regular | MessageType::InlineReply)
+        message.author.id.get() == record.user
+            && matches!(message.kind, MessageType::Regular | MessageType::InlineReply)
     });
     messages.sort_by_key(|message| message.id);
     Ok(messages)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serenity::all::{
-    ChannelId, ComponentInteraction, CreateEmbedFooter, CreateMessage, EditMessage, Message, MessageId, ModalInteraction,
+    ChannelId, ComponentInteraction, CreateEmbedFooter, CreateMessage, EditMessage, Message, MessageId,
+    MessageReference, MessageReferenceKind, ModalInteraction,
 };
 use tastemaker_commands::ProfileId;
 use tastemaker_preference::Profile;
@@ -60,7 +61,9 @@ pub(super) async fn take(
 ) -> Result<Option<Taken>, BotError> {
     let app = Arc::clone(app);
     let taken = spawn_blocking(move || {
-        let Some(mut record) = app.store.onboarding(user)? else { return Ok(None) };
+        let Some(mut record) = app.store.onboarding(user)? else {
+            return Ok(None);
+        };
         let input = decide(&mut record);
         let outcome = step(&mut record, input, &surroundings(&app))?;
         stored(&app, record, outcome).map(Some)
@@ -71,7 +74,12 @@ pub(super) async fn take(
 /// Returns what the conversation needs to know of the world.
 pub(super) fn surroundings(app: &App) -> Surroundings<'_> {
     let images = app.config.onboarding_images.min(app.gallery.images().len());
-    Surroundings { gallery: &app.gallery, extractor: app.extractor.as_ref(), images, now: now_ms() }
+    Surroundings {
+        gallery: &app.gallery,
+        extractor: app.extractor.as_ref(),
+        images,
+        now: now_ms(),
+    }
 }
 
 /// Writes a step down. Blocks.
@@ -82,7 +90,10 @@ pub(super) fn stored(app: &App, mut record: OnboardingRecord, outcome: Outcome) 
     let store: &Store = &app.store;
     let user = record.user;
     let existing = store.profile(user)?;
-    let profile = existing.as_ref().map(|it| it.profile.clone()).filter(|it| !it.is_empty());
+    let profile = existing
+        .as_ref()
+        .map(|it| it.profile.clone())
+        .filter(|it| !it.is_empty());
     let previous = record.current_message;
     let mut kept = None;
     match outcome {
@@ -102,18 +113,35 @@ pub(super) fn stored(app: &App, mut record: OnboardingRecord, outcome: Outcome) 
             store.put_onboarding(&record)?;
         }
     }
-    Ok(Taken { record, outcome, existing: profile, kept, previous })
+    Ok(Taken {
+        record,
+        outcome,
+        existing: profile,
+        kept,
+        previous,
+    })
 }
 
 /// Draws what a step shows; `None` for nothing.
 pub(super) fn view_of(app: &App, taken: &Taken, place: Place) -> Option<View> {
     let record = &taken.record;
     Some(match &taken.outcome {
-        Outcome::Ask(note) => view::ask(record, &app.gallery, phrases::note(note), place, matches!(note, Note::Resumed)),
-        Outcome::Review(note) => view::review(record, taken.existing.as_ref(), phrases::note(note), &app.gallery),
+        Outcome::Ask(note) => view::ask(
+            record,
+            &app.gallery,
+            phrases::note(note),
+            place,
+            matches!(note, Note::Resumed),
+        ),
+        Outcome::Review(note) => {
+            view::review(record, taken.existing.as_ref(), phrases::note(note), &app.gallery)
+        }
         Outcome::Edit(note) => view::editing(record, phrases::note(note)),
         Outcome::Paused => view::paused(record),
-        Outcome::Say(note @ Note::StillPaused) => View { content: phrases::note(note), ..view::paused(record) },
+        Outcome::Say(note @ Note::StillPaused) => View {
+            content: phrases::note(note),
+            ..view::paused(record)
+        },
         Outcome::Say(note) => view::plain(phrases::note(note)),
         Outcome::Discarded => view::plain(
             "Dropped: everything you said in this round is deleted, and your taste is as it was. /onboard begins anew at any time.",
@@ -126,13 +154,20 @@ pub(super) fn view_of(app: &App, taken: &Taken, place: Place) -> Option<View> {
 fn kept_view(kept: &Kept) -> View {
     let profile = &kept.record.profile;
     let mut content = "Kept. Now try `/imagine prompt: a lighthouse`, and react with ➕ or ➖ to the picture for more or less of your taste.".to_owned();
-    let undo = (kept.had_before && !kept.changes.is_empty()).then(|| ProfileId::Undo { version: profile.version() });
+    let undo = (kept.had_before && !kept.changes.is_empty()).then(|| ProfileId::Undo {
+        version: profile.version(),
+    });
     if kept.had_before {
         content = format!("{content}\n{}", phrases::changed(&kept.changes));
     }
     let footer = "/profile shows, changes, exports or deletes it at any time.";
     let embed = card::embed(profile, "Your taste").footer(CreateEmbedFooter::new(footer));
-    View { content, embeds: vec![embed], rows: vec![buttons::after_change(undo)], file: None }
+    View {
+        content,
+        embeds: vec![embed],
+        rows: vec![buttons::after_change(undo)],
+        file: None,
+    }
 }
 
 /// Shows a step where the conversation is held.
@@ -140,8 +175,14 @@ fn kept_view(kept: &Kept) -> View {
 /// # Errors
 /// With words for the person if their direct messages are closed, or with Discord's or the store's.
 pub(super) async fn show(app: &Arc<App>, taken: Taken, via: Via<'_>) -> Result<(), BotError> {
-    let place = if taken.record.dm_channel == 0 { Place::Private } else { Place::Direct };
-    let Some(view) = view_of(app, &taken, place) else { return Ok(()) };
+    let place = if taken.record.dm_channel == 0 {
+        Place::Private
+    } else {
+        Place::Direct
+    };
+    let Some(view) = view_of(app, &taken, place) else {
+        return Ok(());
+    };
     if let Outcome::Say(_) = taken.outcome {
         return say(app, &taken.record, &view, via).await;
     }
@@ -160,7 +201,11 @@ pub(super) async fn show(app: &Arc<App>, taken: Taken, via: Via<'_>) -> Result<(
 /// # Errors
 /// With words for the person if they cannot be written to, or with Discord's.
 async fn send(app: &App, channel: ChannelId, message: CreateMessage) -> Result<Message, BotError> {
-    match channel.send_message(&app.http, message).await.map_err(BotError::from) {
+    match channel
+        .send_message(&app.http, message)
+        .await
+        .map_err(BotError::from)
+    {
         Err(error) if error.cannot_dm() => Err(BotError::say(CLOSED)),
         other => other,
     }
@@ -213,7 +258,11 @@ async fn say(app: &App, record: &OnboardingRecord, view: &View, via: Via<'_>) ->
             modal.create_followup(&app.http, view.followup()).await?;
         }
         Via::Message(message) => {
-            send(app, message.channel_id, view.message().reference_message(message)).await?;
+            // A message that was deleted meanwhile is answered all the same.
+            let reply = MessageReference::new(MessageReferenceKind::Default, message.channel_id)
+                .message_id(message.id);
+            let reply = view.message().reference_message(reply.fail_if_not_exists(false));
+            send(app, message.channel_id, reply).await?;
         }
         Via::Nothing if record.dm_channel != 0 => {
             send(app, ChannelId::new(record.dm_channel), view.message()).await?;
@@ -225,8 +274,13 @@ async fn say(app: &App, record: &OnboardingRecord, view: &View, via: Via<'_>) ->
 
 /// Takes the buttons off the message that a newer one follows. A failure costs nothing: old buttons say so themselves.
 pub(super) async fn strip(app: &App, channel: ChannelId, old: Option<MessageId>, new: MessageId) {
-    let Some(old) = old.filter(|old| *old != new) else { return };
-    if let Err(error) = channel.edit_message(&app.http, old, EditMessage::new().components(Vec::new())).await {
+    let Some(old) = old.filter(|old| *old != new) else {
+        return;
+    };
+    if let Err(error) = channel
+        .edit_message(&app.http, old, EditMessage::new().components(Vec::new()))
+        .await
+    {
         tracing::debug!(%error, "old buttons stay");
     }
 }

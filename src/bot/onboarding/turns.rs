@@ -56,7 +56,10 @@ mod tests {
         let first = conversations.turn(1).await;
         let _other = conversations.turn(2).await;
         let mut second = Box::pin(conversations.turn(1));
-        let waits = std::future::poll_fn(|context| std::task::Poll::Ready(second.as_mut().poll(context).is_pending())).await;
+        let waits = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(second.as_mut().poll(context).is_pending())
+        })
+        .await;
         assert!(waits);
         drop(first);
         second.await;
@@ -70,7 +73,10 @@ mod tests {
             conversations.turn(user).await;
         }
         assert!(conversations.0.lock().unwrap().len() <= PEOPLE);
-        assert!(conversations.0.lock().unwrap().contains_key(&0), "whose turn it is stays");
+        assert!(
+            conversations.0.lock().unwrap().contains_key(&0),
+            "whose turn it is stays"
+        );
         drop(open);
     }
 

@@ -38,7 +38,13 @@ pub(super) enum Place {
 }
 
 /// Shows the image being asked about. `reopened` offers to start over.
-pub(super) fn ask(record: &OnboardingRecord, gallery: &Gallery, content: String, place: Place, reopened: bool) -> View {
+pub(super) fn ask(
+    record: &OnboardingRecord,
+    gallery: &Gallery,
+    content: String,
+    place: Place,
+    reopened: bool,
+) -> View {
     let Some(image) = record.images.get(record.index).and_then(|id| gallery.get(id)) else {
         return plain(content);
     };
@@ -47,17 +53,33 @@ pub(super) fn ask(record: &OnboardingRecord, gallery: &Gallery, content: String,
         Place::Private => "What do you like or dislike about how this looks? *Comment* opens a form.",
     };
     let embed = CreateEmbed::new()
-        .title(format!("{} of {} · {}", record.index + 1, record.images.len(), image.title))
+        .title(format!(
+            "{} of {} · {}",
+            record.index + 1,
+            record.images.len(),
+            image.title
+        ))
         .description(prompt)
         .colour(card::COLOUR)
         .image(format!("attachment://{}", image.file));
-    let file = CreateAttachment::bytes(image.bytes.to_vec(), image.file.clone()).description(image.alt.clone());
+    let file =
+        CreateAttachment::bytes(image.bytes.to_vec(), image.file.clone()).description(image.alt.clone());
     let rows = controls::asking(record, place, reopened);
-    View { content, embeds: vec![embed], rows, file: Some(file) }
+    View {
+        content,
+        embeds: vec![embed],
+        rows,
+        file: Some(file),
+    }
 }
 
 /// Shows the profile as it would be kept. `existing` is the one that is kept already.
-pub(super) fn review(record: &OnboardingRecord, existing: Option<&Profile>, content: String, gallery: &Gallery) -> View {
+pub(super) fn review(
+    record: &OnboardingRecord,
+    existing: Option<&Profile>,
+    content: String,
+    gallery: &Gallery,
+) -> View {
     let draft = draft(record);
     let more_left = record.images.len() < gallery.images().len() || record.index < record.images.len();
     let rows = controls::review(record, &draft, existing.is_some(), more_left);
@@ -70,14 +92,24 @@ pub(super) fn review(record: &OnboardingRecord, existing: Option<&Profile>, cont
         ),
     };
     let embed = card::embed(&draft, "Your taste, as I understand it").footer(CreateEmbedFooter::new(footer));
-    View { content, embeds: vec![embed], rows, file: None }
+    View {
+        content,
+        embeds: vec![embed],
+        rows,
+        file: None,
+    }
 }
 
 /// Shows the profile with what can be changed.
 pub(super) fn editing(record: &OnboardingRecord, content: String) -> View {
     let draft = draft(record);
     let embed = card::embed(&draft, "Your taste, as I understand it");
-    View { content, embeds: vec![embed], rows: controls::editing(record, &draft), file: None }
+    View {
+        content,
+        embeds: vec![embed],
+        rows: controls::editing(record, &draft),
+        file: None,
+    }
 }
 
 /// Shows that the conversation waits.
@@ -91,7 +123,10 @@ pub(super) fn paused(record: &OnboardingRecord) -> View {
 
 /// Shows a text alone.
 pub(super) fn plain(content: impl Into<String>) -> View {
-    View { content: content.into(), ..View::default() }
+    View {
+        content: content.into(),
+        ..View::default()
+    }
 }
 
 impl View {
@@ -107,7 +142,11 @@ impl View {
 
     /// Makes an edit of an interaction's answer, replacing whatever it showed.
     pub(super) fn response(&self) -> EditInteractionResponse {
-        let attachments = self.file.iter().cloned().fold(EditAttachments::new(), EditAttachments::add);
+        let attachments = self
+            .file
+            .iter()
+            .cloned()
+            .fold(EditAttachments::new(), EditAttachments::add);
         EditInteractionResponse::new()
             .content(&self.content)
             .embeds(self.embeds.clone())

@@ -27,16 +27,128 @@ pub(super) enum Word {
 
 /// What people write for each. Only a whole message counts, so that "stop using neon" stays a comment.
 const WORDS: &[(Word, &[&str])] = &[
-    (Word::Skip, &["skip", "next", "pass", "skip it", "skip this", "skip this one", "next one", "next picture", "next image", "no opinion", "dont know", "idk", "no comment", "continue"]),
-    (Word::Back, &["back", "go back", "previous", "previous one", "prev", "last one again", "one back"]),
-    (Word::Done, &["done", "im done", "i am done", "finish", "finished", "thats all", "that is all", "thats it", "that is it", "enough", "thats enough", "no more", "all done", "end"]),
-    (Word::Stop, &["stop", "pause", "later", "not now", "quit", "exit", "cancel", "take a break"]),
-    (Word::Resume, &["resume", "go on", "carry on", "go", "start", "im back"]),
-    (Word::More, &["more", "show more", "show me more", "more pictures", "more images", "another", "one more"]),
-    (Word::Redo, &["redo", "restart", "start over", "start again", "begin again", "from the start"]),
-    (Word::Keep, &["keep", "keep it", "save", "save it", "yes", "yep", "yeah", "ok", "okay", "looks good", "perfect"]),
+    (
+        Word::Skip,
+        &[
+            "skip",
+            "next",
+            "pass",
+            "skip it",
+            "skip this",
+            "skip this one",
+            "next one",
+            "next picture",
+            "next image",
+            "no opinion",
+            "dont know",
+            "idk",
+            "no comment",
+            "continue",
+        ],
+    ),
+    (
+        Word::Back,
+        &[
+            "back",
+            "go back",
+            "previous",
+            "previous one",
+            "prev",
+            "last one again",
+            "one back",
+        ],
+    ),
+    (
+        Word::Done,
+        &[
+            "done",
+            "im done",
+            "i am done",
+            "finish",
+            "finished",
+            "thats all",
+            "that is all",
+            "thats it",
+            "that is it",
+            "enough",
+            "thats enough",
+            "no more",
+            "all done",
+            "end",
+        ],
+    ),
+    (
+        Word::Stop,
+        &[
+            "stop",
+            "pause",
+            "later",
+            "not now",
+            "quit",
+            "exit",
+            "cancel",
+            "take a break",
+        ],
+    ),
+    (
+        Word::Resume,
+        &["resume", "go on", "carry on", "go", "start", "im back"],
+    ),
+    (
+        Word::More,
+        &[
+            "more",
+            "show more",
+            "show me more",
+            "more pictures",
+            "more images",
+            "another",
+            "one more",
+        ],
+    ),
+    (
+        Word::Redo,
+        &[
+            "redo",
+            "restart",
+            "start over",
+            "start again",
+            "begin again",
+            "from the start",
+        ],
+    ),
+    (
+        Word::Keep,
+        &[
+            "keep",
+            "keep it",
+            "save",
+            "save it",
+            "yes",
+            "yep",
+            "yeah",
+            "ok",
+            "okay",
+            "looks good",
+            "perfect",
+        ],
+    ),
     (Word::Edit, &["edit", "change", "edit it", "change it"]),
-    (Word::Help, &["help", "what", "how", "hi", "hello", "hey", "what now", "how does this work", "what should i do", "what do i do"]),
+    (
+        Word::Help,
+        &[
+            "help",
+            "what",
+            "how",
+            "hi",
+            "hello",
+            "hey",
+            "what now",
+            "how does this work",
+            "what should i do",
+            "what do i do",
+        ],
+    ),
 ];
 
 /// Words that politeness puts around them.
@@ -54,21 +166,44 @@ pub(super) fn read(message: &str) -> Option<Word> {
 fn find(said: &str) -> Option<Word> {
     let squeezed = squeeze(said);
     let is = |phrase: &&str| *phrase == said || squeeze(phrase) == squeezed;
-    WORDS.iter().find(|(_, phrases)| phrases.iter().any(|phrase| is(phrase))).map(|(word, _)| *word)
+    WORDS
+        .iter()
+        .find(|(_, phrases)| phrases.iter().any(|phrase| is(phrase)))
+        .map(|(word, _)| *word)
 }
 
 /// Lower-case words between single spaces, without punctuation, apostrophes and emoji.
 fn normal(message: &str) -> String {
-    let kept = message.chars().filter(|character| !matches!(character, '\'' | '’'));
-    let spaced: String = kept.map(|character| if character.is_alphanumeric() { character } else { ' ' }).collect();
-    spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    let kept = message
+        .chars()
+        .filter(|character| !matches!(character, '\'' | '’'));
+    let spaced: String = kept
+        .map(|character| {
+            if character.is_alphanumeric() {
+                character
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    spaced
+        .to_lowercase()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn without_politeness(said: &str) -> String {
     let mut said = said;
     for word in POLITE {
-        said = said.strip_prefix(word).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(said);
-        said = said.strip_suffix(word).and_then(|rest| rest.strip_suffix(' ')).unwrap_or(said);
+        said = said
+            .strip_prefix(word)
+            .and_then(|rest| rest.strip_prefix(' '))
+            .unwrap_or(said);
+        said = said
+            .strip_suffix(word)
+            .and_then(|rest| rest.strip_suffix(' '))
+            .unwrap_or(said);
     }
     said.to_owned()
 }
@@ -87,9 +222,21 @@ mod tests {
     #[test]
     fn words_are_read_as_people_write_them() {
         for (message, word) in [
-            ("skip", Word::Skip), ("Skip!", Word::Skip), ("SKIPPPP", Word::Skip), ("next please", Word::Skip), ("pass 🙏", Word::Skip),
-            ("Back.", Word::Back), ("please go back", Word::Back), ("That's all", Word::Done), ("that’s it, thanks!", Word::Done),
-            ("stop", Word::Stop), ("show more", Word::More), ("start over", Word::Redo), ("Keep it", Word::Keep), ("??", Word::Help), ("hi!", Word::Help),
+            ("skip", Word::Skip),
+            ("Skip!", Word::Skip),
+            ("SKIPPPP", Word::Skip),
+            ("next please", Word::Skip),
+            ("pass 🙏", Word::Skip),
+            ("Back.", Word::Back),
+            ("please go back", Word::Back),
+            ("That's all", Word::Done),
+            ("that’s it, thanks!", Word::Done),
+            ("stop", Word::Stop),
+            ("show more", Word::More),
+            ("start over", Word::Redo),
+            ("Keep it", Word::Keep),
+            ("??", Word::Help),
+            ("hi!", Word::Help),
         ] {
             assert_eq!(read(message), Some(word), "{message}");
         }
@@ -98,8 +245,19 @@ mod tests {
     #[test]
     fn comments_stay_comments() {
         for comment in [
-            "black", "stop using neon", "more pastel please", "the next one was nicer", "I'd skip the texture", "dune", "",
-            "back light", "I like it", "perfect light", "no more neon", "step", "😍",
+            "black",
+            "stop using neon",
+            "more pastel please",
+            "the next one was nicer",
+            "I'd skip the texture",
+            "dune",
+            "",
+            "back light",
+            "I like it",
+            "perfect light",
+            "no more neon",
+            "step",
+            "😍",
         ] {
             assert_eq!(read(comment), None, "{comment}");
         }
@@ -107,7 +265,10 @@ mod tests {
 
     #[test]
     fn no_phrase_means_two_things() {
-        let mut all: Vec<String> = WORDS.iter().flat_map(|(_, phrases)| phrases.iter().map(|it| squeeze(it))).collect();
+        let mut all: Vec<String> = WORDS
+            .iter()
+            .flat_map(|(_, phrases)| phrases.iter().map(|it| squeeze(it)))
+            .collect();
         let count = all.len();
         all.sort();
         all.dedup();

@@ -1,6 +1,8 @@
 //! Buttons under a taste card.
 
-use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateModal, CreateSelectMenu, CreateSelectMenuKind};
+use serenity::all::{
+    ButtonStyle, CreateActionRow, CreateButton, CreateModal, CreateSelectMenu, CreateSelectMenuKind,
+};
 use tastemaker_commands::ProfileId;
 use tastemaker_preference::Profile;
 

@@ -35,7 +35,11 @@ fn list(mut embed: CreateEmbed, name: &str, profile: &Profile, polarity: Polarit
         return embed.field(name, "Nothing so far.", false);
     }
     for (at, value) in fields(entries).into_iter().enumerate() {
-        let name = if at == 0 { format!("{name} ({})", entries.len()) } else { format!("{name}, continued") };
+        let name = if at == 0 {
+            format!("{name} ({})", entries.len())
+        } else {
+            format!("{name}, continued")
+        };
         embed = embed.field(name, value, false);
     }
     embed
@@ -49,7 +53,13 @@ fn fields(entries: &[ProfileEntry]) -> Vec<String> {
         let line = line(entry);
         let length = line.chars().count() + 1;
         if total + length + TAIL > LIST_LIMIT {
-            append(&mut fields, &format!("… and {} more, all in the file from /profile export", entries.len() - shown));
+            append(
+                &mut fields,
+                &format!(
+                    "… and {} more, all in the file from /profile export",
+                    entries.len() - shown
+                ),
+            );
             break;
         }
         total += length;
@@ -74,7 +84,11 @@ fn append(fields: &mut Vec<String>, line: &str) {
 fn line(entry: &ProfileEntry) -> String {
     let name = escape(&entry.attribute);
     match entry.evidence.last() {
-        Some(evidence) => format!("`{}` **{name}** · “{}”", bar(entry.weight), escape(&cut(evidence.quote.trim(), QUOTE_SHOWN))),
+        Some(evidence) => format!(
+            "`{}` **{name}** · “{}”",
+            bar(entry.weight),
+            escape(&cut(evidence.quote.trim(), QUOTE_SHOWN))
+        ),
         None => format!("`{}` **{name}** · set by you", bar(entry.weight)),
     }
 }
@@ -82,7 +96,9 @@ fn line(entry: &ProfileEntry) -> String {
 /// Draws a weight; what is there at all has at least one cell.
 pub(in crate::bot) fn bar(weight: f32) -> String {
     let filled = ((weight * CELLS as f32).round() as usize).clamp(1, CELLS);
-    (0..CELLS).map(|cell| if cell < filled { '▰' } else { '▱' }).collect()
+    (0..CELLS)
+        .map(|cell| if cell < filled { '▰' } else { '▱' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -100,7 +116,13 @@ mod tests {
             evidence: quote.to_owned(),
         };
         let mut profile = Profile::default();
-        profile.merge(None, &Extraction { liked: (0..count).map(preference).collect(), disliked: (count..2 * count).map(preference).collect() });
+        profile.merge(
+            None,
+            &Extraction {
+                liked: (0..count).map(preference).collect(),
+                disliked: (count..2 * count).map(preference).collect(),
+            },
+        );
         profile
     }
 
@@ -111,7 +133,10 @@ mod tests {
     #[test]
     fn an_entry_has_its_bar_and_the_words_behind_it() {
         let card = shown(&profile(1, "*love* it @everyone"));
-        assert_eq!(card["fields"][0]["value"], "`▰▰▰▰▱` **look number 0** · “\\*love\\* it \\@everyone”");
+        assert_eq!(
+            card["fields"][0]["value"],
+            "`▰▰▰▰▱` **look number 0** · “\\*love\\* it \\@everyone”"
+        );
         assert_eq!(card["fields"][0]["name"], "You like (1)");
     }
 
@@ -131,7 +156,11 @@ mod tests {
                 assert!(total <= 5500, "{total}");
             }
         }
-        assert!(shown(&profile(256, "short")).to_string().contains("more, all in the file"));
+        assert!(
+            shown(&profile(256, "short"))
+                .to_string()
+                .contains("more, all in the file")
+        );
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub(super) async fn apply(
     change: impl FnOnce(&mut Profile) -> Result<(), BotError> + Send + 'static,
 ) -> Result<Changed, BotError> {
     let strength = app.config.generation.strength;
-    app.with_store(move |store| store.update_profile(user, |stored| changed_record(stored, strength, change))).await?
+    app.with_store(move |store| store.update_profile(user, |stored| changed_record(stored, strength, change)))
+        .await?
 }
 
 fn changed_record(
@@ -41,7 +42,9 @@ fn changed_record(
     strength: f64,
     change: impl FnOnce(&mut Profile) -> Result<(), BotError>,
 ) -> Result<Changed, BotError> {
-    let mut record = stored.clone().unwrap_or_else(|| ProfileRecord::new(Profile::default(), strength));
+    let mut record = stored
+        .clone()
+        .unwrap_or_else(|| ProfileRecord::new(Profile::default(), strength));
     let before = record.profile.clone();
     let mut profile = before.clone();
     change(&mut profile)?;
@@ -50,7 +53,10 @@ fn changed_record(
         record.replace(profile);
         *stored = Some(record.clone());
     }
-    Ok(Changed { record: Some(record), text: changed(&changes) })
+    Ok(Changed {
+        record: Some(record),
+        text: changed(&changes),
+    })
 }
 
 /// Takes the last change back. `version` is that of the change an old button belongs to; `None` for the last whatever it is.
@@ -58,22 +64,30 @@ fn changed_record(
 /// # Errors
 /// With words for the person where there is nothing to undo or the profile has changed since, or the store's.
 pub(super) async fn undo(app: &App, user: u64, version: Option<u64>) -> Result<Changed, BotError> {
-    app.with_store(move |store| store.update_profile(user, |stored| undone(stored, version))).await?
+    app.with_store(move |store| store.update_profile(user, |stored| undone(stored, version)))
+        .await?
 }
 
 fn undone(stored: &mut Option<ProfileRecord>, version: Option<u64>) -> Result<Changed, BotError> {
     let Some(record) = stored else {
-        return Err(BotError::say("There is nothing to undo: I keep no profile of you."));
+        return Err(BotError::say(
+            "There is nothing to undo: I keep no profile of you.",
+        ));
     };
     let before = record.profile.clone();
     if version.is_some_and(|version| version != before.version()) {
-        return Err(BotError::say("Your profile has changed since, so that button no longer undoes it. `/profile undo` takes the latest change back."));
+        return Err(BotError::say(
+            "Your profile has changed since, so that button no longer undoes it. `/profile undo` takes the latest change back.",
+        ));
     }
     if !record.undo() {
         return Err(BotError::say("There is no earlier version to go back to."));
     }
     let text = format!("Undone. {}", changed(&record.profile.diff(&before)));
-    Ok(Changed { record: Some(record.clone()), text })
+    Ok(Changed {
+        record: Some(record.clone()),
+        text,
+    })
 }
 
 /// Makes the changes of `/profile edit`.
@@ -85,7 +99,9 @@ pub(super) fn edit(profile: &mut Profile, edit: &Edit) -> Result<(), BotError> {
         && !profile.remove(words)
     {
         let words = escape(&cut(words, 80));
-        return Err(BotError::say(format!("“{words}” is not in your profile. Choose one of the entries that I suggest while you type.")));
+        return Err(BotError::say(format!(
+            "“{words}” is not in your profile. Choose one of the entries that I suggest while you type."
+        )));
     }
     let weight = edit.weight as f32;
     for (polarity, words) in [(Polarity::Liked, &edit.like), (Polarity::Disliked, &edit.dislike)] {
@@ -102,7 +118,12 @@ pub(super) fn edit(profile: &mut Profile, edit: &Edit) -> Result<(), BotError> {
 /// With words for the person.
 pub(super) fn add(profile: &mut Profile, liked: &str, disliked: &str) -> Result<(), BotError> {
     for (polarity, words) in [(Polarity::Liked, liked), (Polarity::Disliked, disliked)] {
-        for words in words.split([',', ';', '\n']).map(str::trim).filter(|it| !it.is_empty()).take(MOST_ADDED) {
+        for words in words
+            .split([',', ';', '\n'])
+            .map(str::trim)
+            .filter(|it| !it.is_empty())
+            .take(MOST_ADDED)
+        {
             profile.set(polarity, words, BY_FORM).map_err(refused)?;
         }
     }
@@ -111,8 +132,12 @@ pub(super) fn add(profile: &mut Profile, liked: &str, disliked: &str) -> Result<
 
 fn refused(error: ProfileError) -> BotError {
     let sentence = match error {
-        ProfileError::Full { limit } => format!("Your profile is full: each list holds {limit} entries. Remove some first."),
-        ProfileError::BadAttribute { limit } => format!("An entry is a few words, at most {limit} characters."),
+        ProfileError::Full { limit } => {
+            format!("Your profile is full: each list holds {limit} entries. Remove some first.")
+        }
+        ProfileError::BadAttribute { limit } => {
+            format!("An entry is a few words, at most {limit} characters.")
+        }
         ProfileError::BadWeight { .. } => "A weight is a number above 0, and at most 1.".to_owned(),
         other => other.to_string(),
     };
@@ -124,22 +149,42 @@ mod tests {
     use super::*;
 
     fn edits(like: Option<&str>, dislike: Option<&str>, remove: Option<&str>) -> Edit {
-        Edit { like: like.map(Into::into), dislike: dislike.map(Into::into), remove: remove.map(Into::into), weight: 0.5 }
+        Edit {
+            like: like.map(Into::into),
+            dislike: dislike.map(Into::into),
+            remove: remove.map(Into::into),
+            weight: 0.5,
+        }
     }
 
     fn apply(stored: &mut Option<ProfileRecord>, it: &Edit) -> Result<String, String> {
-        changed_record(stored, 0.6, |profile| edit(profile, it)).map(|it| it.text).map_err(|error| error.to_string())
+        changed_record(stored, 0.6, |profile| edit(profile, it))
+            .map(|it| it.text)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn every_change_says_what_it_changed_and_can_be_undone() {
         let mut stored = None;
         let said = apply(&mut stored, &edits(Some("pastels"), Some("neon"), None)).unwrap();
-        assert_eq!(said, "Changed:\n• now liked: pastel colours\n• now disliked: neon colours");
+        assert_eq!(
+            said,
+            "Changed:\n• now liked: pastel colours\n• now disliked: neon colours"
+        );
         apply(&mut stored, &edits(None, None, Some("pastel colours"))).unwrap();
         let version = stored.as_ref().map(|it| it.profile.version());
-        assert!(undone(&mut stored, version.map(|it| it - 1)).unwrap_err().to_string().contains("changed since"));
-        assert!(undone(&mut stored, version).unwrap().text.contains("now liked: pastel colours"));
+        assert!(
+            undone(&mut stored, version.map(|it| it - 1))
+                .unwrap_err()
+                .to_string()
+                .contains("changed since")
+        );
+        assert!(
+            undone(&mut stored, version)
+                .unwrap()
+                .text
+                .contains("now liked: pastel colours")
+        );
         undone(&mut stored, None).unwrap();
         assert!(stored.as_ref().unwrap().profile.is_empty());
         assert!(undone(&mut stored, None).is_err());
@@ -149,14 +194,21 @@ mod tests {
     fn what_changes_nothing_keeps_no_version() {
         let mut stored = None;
         apply(&mut stored, &edits(Some("pastels"), None, None)).unwrap();
-        assert_eq!(apply(&mut stored, &edits(Some("pastel colours"), None, None)).unwrap(), "Nothing changed.");
+        assert_eq!(
+            apply(&mut stored, &edits(Some("pastel colours"), None, None)).unwrap(),
+            "Nothing changed."
+        );
         assert_eq!(stored.unwrap().history.len(), 1);
     }
 
     #[test]
     fn a_refused_change_changes_nothing() {
         let mut stored = None;
-        assert!(apply(&mut stored, &edits(Some("pastels"), None, Some("**gold**"))).unwrap_err().contains("\\*\\*gold"));
+        assert!(
+            apply(&mut stored, &edits(Some("pastels"), None, Some("**gold**")))
+                .unwrap_err()
+                .contains("\\*\\*gold")
+        );
         assert!(stored.is_none());
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use serenity::all::{CommandInteraction, Context, CreateInteractionResponse, CreateInteractionResponseMessage};
+use serenity::all::{
+    CommandInteraction, Context, CreateInteractionResponse, CreateInteractionResponseMessage,
+};
 use tastemaker_commands::profile::{self as command, Profile as Asked};
 
 use super::panel::{Panel, undo_of};
@@ -14,10 +16,16 @@ use crate::bot::errors::BotError;
 ///
 /// # Errors
 /// With words for the person, or with Discord's or the store's.
-pub async fn on_command(app: &Arc<App>, ctx: &Context, interaction: &CommandInteraction) -> Result<(), BotError> {
+pub async fn on_command(
+    app: &Arc<App>,
+    ctx: &Context,
+    interaction: &CommandInteraction,
+) -> Result<(), BotError> {
     let asked = command::parse(&interaction.data).map_err(|error| BotError::say(error.to_string()))?;
     let private = CreateInteractionResponseMessage::new().ephemeral(interaction.guild_id.is_some());
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Defer(private)).await?;
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Defer(private))
+        .await?;
     let panel = answer(app, interaction.user.id.get(), asked).await?;
     interaction.edit_response(&ctx.http, panel.response()).await?;
     Ok(())

@@ -26,22 +26,37 @@ pub async fn on_component(
 ) -> Result<(), BotError> {
     if id == ProfileId::Add {
         // A form must be the first answer.
-        return Ok(component.create_response(&ctx.http, CreateInteractionResponse::Modal(buttons::add_modal())).await?);
+        return Ok(component
+            .create_response(&ctx.http, CreateInteractionResponse::Modal(buttons::add_modal()))
+            .await?);
     }
-    component.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
-    let Some(panel) = answer(app, component, id).await? else { return Ok(()) };
+    component
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
+    let Some(panel) = answer(app, component, id).await? else {
+        return Ok(());
+    };
     component.edit_response(&ctx.http, panel.response()).await?;
     Ok(())
 }
 
-async fn answer(app: &App, component: &ComponentInteraction, id: ProfileId) -> Result<Option<Panel>, BotError> {
+async fn answer(
+    app: &App,
+    component: &ComponentInteraction,
+    id: ProfileId,
+) -> Result<Option<Panel>, BotError> {
     let user = component.user.id.get();
     Ok(Some(match id {
         ProfileId::Show => Panel::card(record(app, user).await?.as_ref(), ""),
         ProfileId::Edit => Panel::editing(&or_empty(app, record(app, user).await?), ""),
         ProfileId::Remove => {
-            let ComponentInteractionDataKind::StringSelect { values } = component.data.kind.clone() else { return Ok(None) };
-            editing(app, change::apply(app, user, move |profile| remove(profile, &values)).await?)
+            let ComponentInteractionDataKind::StringSelect { values } = component.data.kind.clone() else {
+                return Ok(None);
+            };
+            editing(
+                app,
+                change::apply(app, user, move |profile| remove(profile, &values)).await?,
+            )
         }
         ProfileId::Undo { version } => command::after(change::undo(app, user, Some(version)).await?),
         ProfileId::Export => transfer::export(app, user).await?,
@@ -55,14 +70,26 @@ async fn answer(app: &App, component: &ComponentInteraction, id: ProfileId) -> R
 ///
 /// # Errors
 /// With words for the person, or with Discord's or the store's.
-pub async fn on_modal(app: &Arc<App>, ctx: &Context, modal: &ModalInteraction, id: ProfileId) -> Result<(), BotError> {
-    modal.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
+pub async fn on_modal(
+    app: &Arc<App>,
+    ctx: &Context,
+    modal: &ModalInteraction,
+    id: ProfileId,
+) -> Result<(), BotError> {
+    modal
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
     if id != ProfileId::Add {
         return Ok(());
     }
     let (liked, disliked) = entries::added(modal);
-    let changed = change::apply(app, modal.user.id.get(), move |profile| change::add(profile, &liked, &disliked)).await?;
-    modal.edit_response(&ctx.http, editing(app, changed).response()).await?;
+    let changed = change::apply(app, modal.user.id.get(), move |profile| {
+        change::add(profile, &liked, &disliked)
+    })
+    .await?;
+    modal
+        .edit_response(&ctx.http, editing(app, changed).response())
+        .await?;
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Controls that change the entries of a profile, in the onboarding as under a taste card.
 
-use serenity::all::{CreateActionRow, CreateInputText, CreateSelectMenuOption, InputTextStyle, ModalInteraction, ActionRowComponent};
+use serenity::all::{
+    ActionRowComponent, CreateActionRow, CreateInputText, CreateSelectMenuOption, InputTextStyle,
+    ModalInteraction,
+};
 use tastemaker_preference::{Polarity, Profile, ProfileEntry};
 
 use super::card;
@@ -19,20 +22,32 @@ const DISLIKED: &str = "disliked";
 
 /// Lists entries to choose from; where there are too many, the heaviest of both lists.
 pub(in crate::bot) fn options(profile: &Profile) -> Vec<CreateSelectMenuOption> {
-    let side = |polarity: Polarity, name: &'static str| profile.list(polarity).iter().map(move |entry| (name, entry));
-    let mut entries: Vec<(&str, &ProfileEntry)> =
-        side(Polarity::Liked, "you like it").chain(side(Polarity::Disliked, "not for you")).collect();
+    let side = |polarity: Polarity, name: &'static str| {
+        profile.list(polarity).iter().map(move |entry| (name, entry))
+    };
+    let mut entries: Vec<(&str, &ProfileEntry)> = side(Polarity::Liked, "you like it")
+        .chain(side(Polarity::Disliked, "not for you"))
+        .collect();
     if entries.len() > OPTIONS_LIMIT {
         entries.sort_by(|a, b| b.1.weight.total_cmp(&a.1.weight));
         entries.truncate(OPTIONS_LIMIT);
     }
-    entries.into_iter().map(|(side, entry)| option(side, entry)).collect()
+    entries
+        .into_iter()
+        .map(|(side, entry)| option(side, entry))
+        .collect()
 }
 
 fn option(side: &str, entry: &ProfileEntry) -> CreateSelectMenuOption {
-    let quote = entry.evidence.last().map_or(String::new(), |evidence| format!(" · “{}”", evidence.quote.trim()));
-    let description = cut(&format!("{} {side}{quote}", card::bar(entry.weight)), OPTION_TEXT_LIMIT);
-    CreateSelectMenuOption::new(cut(&entry.attribute, OPTION_TEXT_LIMIT), &entry.attribute).description(description)
+    let quote = entry.evidence.last().map_or(String::new(), |evidence| {
+        format!(" · “{}”", evidence.quote.trim())
+    });
+    let description = cut(
+        &format!("{} {side}{quote}", card::bar(entry.weight)),
+        OPTION_TEXT_LIMIT,
+    );
+    CreateSelectMenuOption::new(cut(&entry.attribute, OPTION_TEXT_LIMIT), &entry.attribute)
+        .description(description)
 }
 
 /// The fields of the form that adds entries.
@@ -45,8 +60,16 @@ pub(in crate::bot) fn add_inputs() -> Vec<CreateActionRow> {
         CreateActionRow::InputText(input)
     };
     vec![
-        input("You like (with commas between)", LIKED, "soft lighting, watercolour"),
-        input("Not for you (with commas between)", DISLIKED, "neon colours, clutter"),
+        input(
+            "You like (with commas between)",
+            LIKED,
+            "soft lighting, watercolour",
+        ),
+        input(
+            "Not for you (with commas between)",
+            DISLIKED,
+            "neon colours, clutter",
+        ),
     ]
 }
 
@@ -73,12 +96,25 @@ mod tests {
     fn a_long_profile_offers_its_heaviest_entries() {
         let mut profile = Profile::default();
         for at in 0..40u8 {
-            let side = if at % 2 == 0 { Polarity::Liked } else { Polarity::Disliked };
-            profile.set(side, &format!("look number {at}"), 0.1 + f32::from(at) / 50.0).unwrap();
+            let side = if at % 2 == 0 {
+                Polarity::Liked
+            } else {
+                Polarity::Disliked
+            };
+            profile
+                .set(side, &format!("look number {at}"), 0.1 + f32::from(at) / 50.0)
+                .unwrap();
         }
         let options = serde_json::to_value(options(&profile)).unwrap();
         let options = options.as_array().unwrap();
-        assert_eq!((options.len(), options[0]["value"].as_str()), (25, Some("look number 39")));
-        assert!(options.iter().all(|it| it["description"].as_str().unwrap().chars().count() <= 100));
+        assert_eq!(
+            (options.len(), options[0]["value"].as_str()),
+            (25, Some("look number 39"))
+        );
+        assert!(
+            options
+                .iter()
+                .all(|it| it["description"].as_str().unwrap().chars().count() <= 100)
+        );
     }
 }

@@ -6,6 +6,7 @@ use super::buttons;
 use super::panel::Panel;
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
+use crate::bot::imagine;
 
 /// Asks whether to delete everything.
 ///
@@ -15,7 +16,11 @@ pub(super) async fn ask(app: &App, user: u64) -> Result<Panel, BotError> {
     let (profile, jobs) = app
         .with_store(move |store| Ok((store.profile(user)?.is_some(), store.jobs_of(user)?.len())))
         .await?;
-    let what = if profile { "your taste profile with its earlier versions, " } else { "" };
+    let what = if profile {
+        "your taste profile with its earlier versions, "
+    } else {
+        ""
+    };
     Ok(Panel::text(format!(
         "Delete everything I keep about you? That is {what}any onboarding you are in, {} with their pictures and the words you gave \
          them, and whatever is waiting or being drawn. It can't be undone; `/profile export` saves your profile first. \
@@ -32,9 +37,14 @@ pub(super) async fn ask(app: &App, user: u64) -> Result<Panel, BotError> {
 pub(super) async fn forget(app: &App, user: u64) -> Result<Panel, BotError> {
     // No comment that is being read now may write its record after the deletion.
     let _turn = app.conversations.turn(user).await;
-    let cancelled = app.pool.cancel_user(user);
+    let cancelled = imagine::stop_all(app, user);
     let report = app.with_store(move |store| store.forget(user)).await?;
-    tracing::info!(jobs = report.jobs, images = report.images, cancelled, "a person was forgotten");
+    tracing::info!(
+        jobs = report.jobs,
+        images = report.images,
+        cancelled,
+        "a person was forgotten"
+    );
     Ok(Panel::text(told(&report, cancelled)))
 }
 
@@ -50,14 +60,24 @@ fn told(report: &ForgetReport, cancelled: usize) -> String {
         deleted.push(count(report.jobs, "request"));
     }
     if report.images > 0 {
-        deleted.push(format!("{} ({})", count(report.images, "picture"), size(report.bytes)));
+        deleted.push(format!(
+            "{} ({})",
+            count(report.images, "picture"),
+            size(report.bytes)
+        ));
     }
     if cancelled > 0 {
-        deleted.push(format!("{} that waited or was being drawn", count(cancelled, "request")));
+        deleted.push(format!(
+            "{} that waited or was being drawn",
+            count(cancelled, "request")
+        ));
     }
     match deleted.is_empty() {
         true => "There was nothing to delete: I keep nothing about you.".to_owned(),
-        false => format!("Deleted:\n• {}\nNothing about you is left with me. /onboard begins anew at any time.", deleted.join("\n• ")),
+        false => format!(
+            "Deleted:\n• {}\nNothing about you is left with me. /onboard begins anew at any time.",
+            deleted.join("\n• ")
+        ),
     }
 }
 
@@ -82,9 +102,20 @@ mod tests {
 
     #[test]
     fn the_report_lists_what_there_was_and_nothing_else() {
-        let report = ForgetReport { profiles: 1, jobs: 2, images: 1, bytes: 3_000_000, ..ForgetReport::default() };
+        let report = ForgetReport {
+            profiles: 1,
+            jobs: 2,
+            images: 1,
+            bytes: 3_000_000,
+            ..ForgetReport::default()
+        };
         let text = told(&report, 1);
-        assert!(text.contains("2 requests") && text.contains("1 picture (2.9 MiB)") && text.contains("1 request that"), "{text}");
+        assert!(
+            text.contains("2 requests")
+                && text.contains("1 picture (2.9 MiB)")
+                && text.contains("1 request that"),
+            "{text}"
+        );
         assert!(!text.contains("onboarding conversation"));
         assert!(told(&ForgetReport::default(), 0).contains("nothing to delete"));
     }

@@ -1,8 +1,8 @@
 //! Whole answers about a profile; pure.
 
 use serenity::all::{
-    CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateEmbed, CreateEmbedFooter, EditAttachments,
-    EditInteractionResponse,
+    CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateEmbed, CreateEmbedFooter,
+    EditAttachments, EditInteractionResponse,
 };
 use tastemaker_commands::ProfileId;
 use tastemaker_storage::ProfileRecord;
@@ -26,7 +26,10 @@ pub(super) struct Panel {
 impl Panel {
     /// Says something.
     pub(super) fn text(content: impl Into<String>) -> Self {
-        Self { content: content.into(), ..Self::default() }
+        Self {
+            content: content.into(),
+            ..Self::default()
+        }
     }
 
     /// Adds a row of buttons.
@@ -55,9 +58,17 @@ impl Panel {
     }
 
     fn none_yet(content: String, undo: Option<ProfileId>) -> Self {
-        let content = if content.is_empty() { NONE_YET.to_owned() } else { format!("{content}\n{NONE_YET}") };
+        let content = if content.is_empty() {
+            NONE_YET.to_owned()
+        } else {
+            format!("{content}\n{NONE_YET}")
+        };
         let panel = Self::text(content).row(begin_row("Show me pictures"));
-        if undo.is_some() { panel.row(buttons::after_change(undo)) } else { panel }
+        if undo.is_some() {
+            panel.row(buttons::after_change(undo))
+        } else {
+            panel
+        }
     }
 
     /// Shows the card with what can be changed.
@@ -76,18 +87,28 @@ impl Panel {
             .content(self.content)
             .embeds(Vec::from_iter(self.embed))
             .components(self.rows)
-            .attachments(self.file.into_iter().fold(EditAttachments::new(), EditAttachments::add))
+            .attachments(
+                self.file
+                    .into_iter()
+                    .fold(EditAttachments::new(), EditAttachments::add),
+            )
             .allowed_mentions(CreateAllowedMentions::new())
     }
 }
 
 /// Returns the button's id that takes the last change back, if one can be.
 pub(super) fn undo_of(record: &ProfileRecord) -> Option<ProfileId> {
-    (!record.history.is_empty()).then(|| ProfileId::Undo { version: record.profile.version() })
+    (!record.history.is_empty()).then(|| ProfileId::Undo {
+        version: record.profile.version(),
+    })
 }
 
 fn embed(record: &ProfileRecord) -> CreateEmbed {
-    let footer = format!("Default β {} (/strength) · version {}", record.strength, record.profile.version());
+    let footer = format!(
+        "Default β {} (/strength) · version {}",
+        record.strength,
+        record.profile.version()
+    );
     card::embed(&record.profile, "Your taste").footer(CreateEmbedFooter::new(footer))
 }
 
@@ -111,15 +132,24 @@ mod tests {
     fn the_card_tells_strength_and_version_and_offers_undo_only_after_a_change() {
         let mut record = record();
         let card = json(Panel::card(Some(&record), ""));
-        assert!(card.contains("Default β 0.6") && card.contains("soft lighting") && !card.contains("Undo"), "{card}");
+        assert!(
+            card.contains("Default β 0.6") && card.contains("soft lighting") && !card.contains("Undo"),
+            "{card}"
+        );
         record.replace(Profile::default().following(&record.profile));
         let emptied = json(Panel::card(Some(&record), "Changed."));
-        assert!(emptied.contains("Undo") && emptied.contains("1.onboard.begin"), "{emptied}");
+        assert!(
+            emptied.contains("Undo") && emptied.contains("1.onboard.begin"),
+            "{emptied}"
+        );
     }
 
     #[test]
     fn without_a_profile_the_answer_says_how_to_get_one() {
         let none = json(Panel::card(None, ""));
-        assert!(none.contains("don't know your taste yet") && none.contains("1.onboard.begin"), "{none}");
+        assert!(
+            none.contains("don't know your taste yet") && none.contains("1.onboard.begin"),
+            "{none}"
+        );
     }
 }

@@ -22,12 +22,23 @@ const FETCH_TIME: Duration = Duration::from_secs(20);
 /// # Errors
 /// With words for the person where there is none, or the store's.
 pub(super) async fn export(app: &App, user: u64) -> Result<Panel, BotError> {
-    let record = app.with_store(move |store| store.profile(user)).await?.filter(|record| !record.profile.is_empty());
+    let record = app
+        .with_store(move |store| store.profile(user))
+        .await?
+        .filter(|record| !record.profile.is_empty());
     let Some(record) = record else {
-        return Err(BotError::say("There is nothing to export: I don't know your taste yet. /onboard changes that."));
+        return Err(BotError::say(
+            "There is nothing to export: I don't know your taste yet. /onboard changes that.",
+        ));
     };
-    let file = CreateAttachment::bytes(record.profile.to_json(), FILE).description("Your taste profile as JSON");
-    Ok(Panel::text("Your profile, yours to keep, edit and take elsewhere. `/profile import` reads it again.").file(file))
+    let file =
+        CreateAttachment::bytes(record.profile.to_json(), FILE).description("Your taste profile as JSON");
+    Ok(
+        Panel::text(
+            "Your profile, yours to keep, edit and take elsewhere. `/profile import` reads it again.",
+        )
+        .file(file),
+    )
 }
 
 /// Takes the profile of a file instead of the one that is there.
@@ -36,10 +47,14 @@ pub(super) async fn export(app: &App, user: u64) -> Result<Panel, BotError> {
 /// With words for the person where the file is no profile, or Discord's or the store's.
 pub(super) async fn import(app: &App, user: u64, file: &Attachment) -> Result<Changed, BotError> {
     if file.size > MOST_BYTES {
-        return Err(BotError::say(format!("That file has {} bytes, and a profile has at most {MOST_BYTES}.", file.size)));
+        return Err(BotError::say(format!(
+            "That file has {} bytes, and a profile has at most {MOST_BYTES}.",
+            file.size
+        )));
     }
     let fetched = tokio::time::timeout(FETCH_TIME, file.download()).await;
-    let bytes = fetched.map_err(|_| BotError::say("That file takes too long to load. Please try again."))??;
+    let bytes =
+        fetched.map_err(|_| BotError::say("That file takes too long to load. Please try again."))??;
     let imported = read(bytes)?;
     let mut changed = change::apply(app, user, move |profile| {
         *profile = imported.following(profile);
@@ -51,7 +66,8 @@ pub(super) async fn import(app: &App, user: u64, file: &Attachment) -> Result<Ch
 }
 
 fn read(bytes: Vec<u8>) -> Result<Profile, BotError> {
-    let text = String::from_utf8(bytes).map_err(|_| BotError::say("That file is not text, so it is no profile of mine."))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| BotError::say("That file is not text, so it is no profile of mine."))?;
     Ok(Profile::from_json(text.trim_start_matches('\u{feff}'))?)
 }
 
@@ -66,7 +82,10 @@ mod tests {
         let mut profile = Profile::default();
         profile.set(Polarity::Liked, "soft lighting", 0.8).unwrap();
         let json = profile.to_json();
-        assert_eq!(read(json.clone().into_bytes()).unwrap().vp_plus(), "soft lighting");
+        assert_eq!(
+            read(json.clone().into_bytes()).unwrap().vp_plus(),
+            "soft lighting"
+        );
         assert!(read(format!("\u{feff}{json}\n").into_bytes()).is_ok());
     }
 

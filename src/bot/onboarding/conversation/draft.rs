@@ -35,13 +35,20 @@ pub(super) fn remove(record: &mut OnboardingRecord, attributes: &[String]) {
 /// Adds attributes in any words, between commas or line breaks. They win over what was said before.
 pub(super) fn add(record: &mut OnboardingRecord, liked: &str, disliked: &str) {
     for (polarity, words) in [(Polarity::Liked, liked), (Polarity::Disliked, disliked)] {
-        for words in words.split([',', ';', '\n']).map(str::trim).filter(|it| !it.is_empty()).take(MOST_ADDED) {
+        for words in words
+            .split([',', ';', '\n'])
+            .map(str::trim)
+            .filter(|it| !it.is_empty())
+            .take(MOST_ADDED)
+        {
             // The profile looks words up in the vocabulary; what it refuses (too long) is left out.
             let mut named = Profile::default();
             if named.set(polarity, words, BY_HAND).is_err() {
                 continue;
             }
-            let Some(entry) = named.list(polarity).first() else { continue };
+            let Some(entry) = named.list(polarity).first() else {
+                continue;
+            };
             remove(record, std::slice::from_ref(&entry.attribute));
             let preference = Preference {
                 attribute: entry.attribute.clone(),
@@ -50,10 +57,20 @@ pub(super) fn add(record: &mut OnboardingRecord, liked: &str, disliked: &str) {
                 evidence: words.to_owned(),
             };
             let extraction = match polarity {
-                Polarity::Liked => Extraction { liked: vec![preference], disliked: Vec::new() },
-                Polarity::Disliked => Extraction { liked: Vec::new(), disliked: vec![preference] },
+                Polarity::Liked => Extraction {
+                    liked: vec![preference],
+                    disliked: Vec::new(),
+                },
+                Polarity::Disliked => Extraction {
+                    liked: Vec::new(),
+                    disliked: vec![preference],
+                },
             };
-            record.answers.push(Answer { image: String::new(), comment: Some(words.to_owned()), extraction });
+            record.answers.push(Answer {
+                image: String::new(),
+                comment: Some(words.to_owned()),
+                extraction,
+            });
         }
     }
 }

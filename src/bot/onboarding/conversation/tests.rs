@@ -25,28 +25,55 @@ struct Person {
 impl Person {
     fn new(images: usize) -> Self {
         let (gallery, extractor) = (gallery(), LexiconExtractor::embedded());
-        let record = begin(1, 2, &Surroundings { gallery: &gallery, extractor: &extractor, images, now: 10 });
-        Self { gallery, extractor, record }
+        let record = begin(
+            1,
+            2,
+            &Surroundings {
+                gallery: &gallery,
+                extractor: &extractor,
+                images,
+                now: 10,
+            },
+        );
+        Self {
+            gallery,
+            extractor,
+            record,
+        }
     }
 
     fn does(&mut self, input: Input) -> Outcome {
-        let around = Surroundings { gallery: &self.gallery, extractor: &self.extractor, images: 3, now: 10 };
+        let around = Surroundings {
+            gallery: &self.gallery,
+            extractor: &self.extractor,
+            images: 3,
+            now: 10,
+        };
         step(&mut self.record, input, &around).unwrap()
     }
 
     fn says(&mut self, text: &str) -> Outcome {
-        self.does(Input::Comment { text: text.into(), late: false })
+        self.does(Input::Comment {
+            text: text.into(),
+            late: false,
+        })
     }
 
     fn likes(&self) -> Vec<String> {
-        draft(&self.record).liked().iter().map(|entry| entry.attribute.clone()).collect()
+        draft(&self.record)
+            .liked()
+            .iter()
+            .map(|entry| entry.attribute.clone())
+            .collect()
     }
 }
 
 #[test]
 fn a_round_ends_in_a_review_of_what_was_said() {
     let mut person = Person::new(3);
-    assert!(matches!(person.says("I love the pastel colours"), Outcome::Ask(Note::Understood { extraction, .. }) if !extraction.is_empty()));
+    assert!(
+        matches!(person.says("I love the pastel colours"), Outcome::Ask(Note::Understood { extraction, .. }) if !extraction.is_empty())
+    );
     assert_eq!(person.does(Input::Skip { at: None }), Outcome::Ask(Note::Skipped));
     assert!(matches!(person.says("I hate neon"), Outcome::Review(_)));
     assert!(person.likes().contains(&"pastel colours".to_owned()));
@@ -57,7 +84,10 @@ fn a_round_ends_in_a_review_of_what_was_said() {
 #[test]
 fn one_comment_is_enough_and_none_is_not() {
     let mut person = Person::new(3);
-    assert_eq!(person.does(Input::Done { at: None }), Outcome::Say(Note::NothingYet));
+    assert_eq!(
+        person.does(Input::Done { at: None }),
+        Outcome::Say(Note::NothingYet)
+    );
     assert_eq!(person.does(Input::Keep), Outcome::Say(Note::FirstDone));
     person.says("I love the pastel colours");
     assert_eq!(person.does(Input::Done { at: None }), Outcome::Review(Note::None));
@@ -67,14 +97,21 @@ fn one_comment_is_enough_and_none_is_not() {
 #[test]
 fn a_comment_without_looks_in_it_is_said_to_be_one() {
     let mut person = Person::new(3);
-    assert!(matches!(person.says("my bus was late"), Outcome::Ask(Note::Understood { extraction, .. }) if extraction.is_empty()));
+    assert!(
+        matches!(person.says("my bus was late"), Outcome::Ask(Note::Understood { extraction, .. }) if extraction.is_empty())
+    );
 }
 
 #[test]
 fn going_back_and_saying_something_else_leaves_no_trace() {
     let mut person = Person::new(3);
     person.says("I love the pastel colours");
-    assert_eq!(person.does(Input::Back { at: None }), Outcome::Ask(Note::Back { said: Some("I love the pastel colours".into()) }));
+    assert_eq!(
+        person.does(Input::Back { at: None }),
+        Outcome::Ask(Note::Back {
+            said: Some("I love the pastel colours".into())
+        })
+    );
     person.says("I love the soft lighting");
     assert_eq!(person.likes(), ["soft lighting"]);
     // Back and on again without a word keeps what was said.
@@ -88,8 +125,14 @@ fn going_back_and_saying_something_else_leaves_no_trace() {
 fn messages_sent_before_the_next_image_was_there_go_together() {
     let mut person = Person::new(3);
     person.says("I love the pastel colours");
-    let late = Input::Comment { text: "and the soft lighting, love it".into(), late: true };
-    assert!(matches!(person.does(late.clone()), Outcome::Say(Note::Understood { .. })));
+    let late = Input::Comment {
+        text: "and the soft lighting, love it".into(),
+        late: true,
+    };
+    assert!(matches!(
+        person.does(late.clone()),
+        Outcome::Say(Note::Understood { .. })
+    ));
     assert_eq!(person.does(late), Outcome::Nothing, "the same message twice");
     assert_eq!((person.record.index, person.record.answers.len()), (1, 1));
     assert_eq!(person.likes().len(), 2);
@@ -100,7 +143,10 @@ fn a_late_message_after_the_last_image_still_counts() {
     let mut person = Person::new(1);
     person.says("I love the pastel colours");
     assert_eq!(person.record.state, OnboardingState::Review);
-    let outcome = person.does(Input::Comment { text: "I love the soft lighting".into(), late: true });
+    let outcome = person.does(Input::Comment {
+        text: "I love the soft lighting".into(),
+        late: true,
+    });
     assert!(matches!(outcome, Outcome::Review(Note::Understood { .. })));
     assert_eq!(person.record.answers.len(), 1);
 }
@@ -108,8 +154,19 @@ fn a_late_message_after_the_last_image_still_counts() {
 #[test]
 fn buttons_of_earlier_images_and_second_clicks_move_nothing() {
     let mut person = Person::new(3);
-    assert_eq!(person.does(Input::Skip { at: Some(0) }), Outcome::Ask(Note::Skipped));
-    for old in [Input::Skip { at: Some(0) }, Input::Back { at: Some(0) }, Input::Done { at: Some(0) }, Input::CommentOn { at: 0, text: "pastel".into() }] {
+    assert_eq!(
+        person.does(Input::Skip { at: Some(0) }),
+        Outcome::Ask(Note::Skipped)
+    );
+    for old in [
+        Input::Skip { at: Some(0) },
+        Input::Back { at: Some(0) },
+        Input::Done { at: Some(0) },
+        Input::CommentOn {
+            at: 0,
+            text: "pastel".into(),
+        },
+    ] {
         assert_eq!(person.does(old), Outcome::Say(Note::Passed));
         assert_eq!(person.record.index, 1);
     }
@@ -134,7 +191,10 @@ fn the_draft_can_be_changed_before_it_is_kept() {
     let removed = person.does(Input::Remove(vec!["pastel colours".into()]));
     assert!(matches!(removed, Outcome::Edit(Note::Changed(changes)) if changes.len() == 1));
     assert_eq!(person.does(Input::Keep), Outcome::Say(Note::NothingYet));
-    person.does(Input::Add { liked: "b&w, soft lighting".into(), disliked: "neon\npastel colours".into() });
+    person.does(Input::Add {
+        liked: "b&w, soft lighting".into(),
+        disliked: "neon\npastel colours".into(),
+    });
     let draft = draft(&person.record);
     assert_eq!(draft.vp_plus(), "black and white, soft lighting");
     assert_eq!(draft.vp_minus(), "neon colours, pastel colours");
@@ -146,7 +206,10 @@ fn words_in_the_review_count_too() {
     let mut person = Person::new(3);
     person.says("I love the pastel colours");
     person.does(Input::Done { at: None });
-    assert!(matches!(person.says("and I hate neon colours"), Outcome::Review(Note::Understood { .. })));
+    assert!(matches!(
+        person.says("and I hate neon colours"),
+        Outcome::Review(Note::Understood { .. })
+    ));
     assert_eq!(draft(&person.record).vp_minus(), "neon colours");
 }
 
@@ -155,7 +218,10 @@ fn more_goes_on_with_what_is_left_until_there_is_none() {
     let mut person = Person::new(2);
     person.says("I love the pastel colours");
     person.says("I hate neon");
-    assert!(matches!(person.does(Input::More), Outcome::Ask(Note::More { total: 5 })));
+    assert!(matches!(
+        person.does(Input::More),
+        Outcome::Ask(Note::More { total: 5 })
+    ));
     for _ in 0..3 {
         person.does(Input::Skip { at: None });
     }
@@ -178,7 +244,10 @@ fn an_image_that_an_update_took_away_is_left_out() {
     person.does(Input::Skip { at: None });
     let shown = person.record.images.clone();
     person.gallery = Gallery::of(&[("z", &["pastel colours"])]);
-    assert!(matches!(person.does(Input::Open), Outcome::Review(_)), "{shown:?} are gone");
+    assert!(
+        matches!(person.does(Input::Open), Outcome::Review(_)),
+        "{shown:?} are gone"
+    );
     assert_eq!(person.record.images.len(), 0);
 }
 
@@ -186,21 +255,50 @@ fn an_image_that_an_update_took_away_is_left_out() {
 fn a_comment_longer_than_is_read_is_cut_and_said_so() {
     let mut person = Person::new(3);
     let text = format!("I love pastel colours. {}", "ä".repeat(MAX_COMMENT_CHARS));
-    assert!(matches!(person.says(&text), Outcome::Ask(Note::Understood { cut: true, .. })));
+    assert!(matches!(
+        person.says(&text),
+        Outcome::Ask(Note::Understood { cut: true, .. })
+    ));
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
     let at = || proptest::option::of(0..6usize);
-    let text = prop_oneof![Just("I love the pastel colours"), Just("too much neon"), Just("nice"), Just(""), Just("these colours!")];
+    let text = prop_oneof![
+        Just("I love the pastel colours"),
+        Just("too much neon"),
+        Just("nice"),
+        Just(""),
+        Just("these colours!")
+    ];
     prop_oneof![
-        (text.clone(), any::<bool>()).prop_map(|(text, late)| Input::Comment { text: text.into(), late }),
-        (0..6usize, text).prop_map(|(at, text)| Input::CommentOn { at, text: text.into() }),
+        (text.clone(), any::<bool>()).prop_map(|(text, late)| Input::Comment {
+            text: text.into(),
+            late
+        }),
+        (0..6usize, text).prop_map(|(at, text)| Input::CommentOn {
+            at,
+            text: text.into()
+        }),
         at().prop_map(|at| Input::Skip { at }),
         at().prop_map(|at| Input::Back { at }),
         at().prop_map(|at| Input::Done { at }),
         proptest::sample::select(vec![
-            Input::NoWords, Input::Help, Input::Stop, Input::Resume, Input::Open, Input::Redo, Input::More, Input::Keep, Input::Replace,
-            Input::Edit, Input::Edited, Input::Remove(vec!["neon colours".into()]), Input::Add { liked: "gold".into(), disliked: "neon".into() },
+            Input::NoWords,
+            Input::Help,
+            Input::Stop,
+            Input::Resume,
+            Input::Open,
+            Input::Redo,
+            Input::More,
+            Input::Keep,
+            Input::Replace,
+            Input::Edit,
+            Input::Edited,
+            Input::Remove(vec!["neon colours".into()]),
+            Input::Add {
+                liked: "gold".into(),
+                disliked: "neon".into()
+            },
         ]),
     ]
 }

@@ -11,7 +11,12 @@ use super::*;
 
 fn conversation(inputs: &[Input]) -> OnboardingRecord {
     let (gallery, extractor) = (gallery(), LexiconExtractor::embedded());
-    let around = Surroundings { gallery: &gallery, extractor: &extractor, images: 3, now: 1_760_000_000_000 };
+    let around = Surroundings {
+        gallery: &gallery,
+        extractor: &extractor,
+        images: 3,
+        now: 1_760_000_000_000,
+    };
     let mut record = begin(1, 2, &around);
     for input in inputs {
         step(&mut record, input.clone(), &around).unwrap();
@@ -20,7 +25,10 @@ fn conversation(inputs: &[Input]) -> OnboardingRecord {
 }
 
 fn comment(text: &str) -> Input {
-    Input::Comment { text: text.into(), late: false }
+    Input::Comment {
+        text: text.into(),
+        late: false,
+    }
 }
 
 fn json(view: &View) -> Value {
@@ -32,37 +40,100 @@ fn components(view: &View) -> Vec<Value> {
     let message = json(view);
     let rows = message["components"].as_array().cloned().unwrap_or_default();
     assert!(rows.len() <= 5);
-    let all: Vec<Value> = rows.iter().flat_map(|row| row["components"].as_array().cloned().unwrap()).collect();
-    assert!(rows.iter().all(|row| (1..=5).contains(&row["components"].as_array().unwrap().len())));
-    let mut ids: Vec<String> = all.iter().map(|it| it["custom_id"].as_str().unwrap().to_owned()).collect();
+    let all: Vec<Value> = rows
+        .iter()
+        .flat_map(|row| row["components"].as_array().cloned().unwrap())
+        .collect();
+    assert!(
+        rows.iter()
+            .all(|row| (1..=5).contains(&row["components"].as_array().unwrap().len()))
+    );
+    let mut ids: Vec<String> = all
+        .iter()
+        .map(|it| it["custom_id"].as_str().unwrap().to_owned())
+        .collect();
     for id in &ids {
         assert!(id.parse::<CustomId>().is_ok(), "{id}");
     }
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), all.len(), "no two components of one message share an id");
+    assert_eq!(
+        ids.len(),
+        all.len(),
+        "no two components of one message share an id"
+    );
     all
 }
 
 fn labels(view: &View) -> Vec<String> {
-    components(view).iter().filter_map(|it| it["label"].as_str().map(str::to_owned)).collect()
+    components(view)
+        .iter()
+        .filter_map(|it| it["label"].as_str().map(str::to_owned))
+        .collect()
 }
 
 #[test]
 fn an_image_comes_with_its_number_its_description_and_its_buttons() {
-    let view = ask(&conversation(&[Input::Skip { at: None }]), &gallery(), "Skipped.".into(), Place::Direct, false);
+    let view = ask(
+        &conversation(&[Input::Skip { at: None }]),
+        &gallery(),
+        "Skipped.".into(),
+        Place::Direct,
+        false,
+    );
     let message = json(&view);
-    assert!(message["embeds"][0]["title"].as_str().unwrap().starts_with("2 of 3 · "), "{message}");
-    assert!(message["embeds"][0]["image"]["url"].as_str().unwrap().starts_with("attachment://"));
-    assert!(view.file.as_ref().unwrap().description.as_ref().unwrap().starts_with("A picture"));
+    assert!(
+        message["embeds"][0]["title"]
+            .as_str()
+            .unwrap()
+            .starts_with("2 of 3 · "),
+        "{message}"
+    );
+    assert!(
+        message["embeds"][0]["image"]["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("attachment://")
+    );
+    assert!(
+        view.file
+            .as_ref()
+            .unwrap()
+            .description
+            .as_ref()
+            .unwrap()
+            .starts_with("A picture")
+    );
     assert_eq!(labels(&view), ["Skip", "Back", "Done", "Stop"]);
-    let private = ask(&conversation(&[]), &gallery(), String::new(), Place::Private, true);
-    assert_eq!(labels(&private), ["Comment", "Skip", "Back", "Done", "Stop", "Start over", "Drop this round"]);
+    let private = ask(
+        &conversation(&[]),
+        &gallery(),
+        String::new(),
+        Place::Private,
+        true,
+    );
+    assert_eq!(
+        labels(&private),
+        [
+            "Comment",
+            "Skip",
+            "Back",
+            "Done",
+            "Stop",
+            "Start over",
+            "Drop this round"
+        ]
+    );
 }
 
 #[test]
 fn the_review_offers_to_keep_only_what_is_there() {
-    let empty = review(&conversation(&[Input::Skip { at: None }]), None, String::new(), &gallery());
+    let empty = review(
+        &conversation(&[Input::Skip { at: None }]),
+        None,
+        String::new(),
+        &gallery(),
+    );
     assert!(!labels(&empty).iter().any(|label| label.starts_with("Keep")));
     let mut record = conversation(&[comment("I love the pastel colours")]);
     record.state = OnboardingState::Review;
@@ -73,11 +144,17 @@ fn the_review_offers_to_keep_only_what_is_there() {
 
 #[test]
 fn editing_lists_what_can_be_removed() {
-    let view = editing(&conversation(&[comment("I love the pastel colours")]), String::new());
+    let view = editing(
+        &conversation(&[comment("I love the pastel colours")]),
+        String::new(),
+    );
     let select = components(&view).remove(0);
     assert_eq!(select["options"][0]["value"], "pastel colours");
     // A menu without options is no menu.
-    assert_eq!(labels(&editing(&conversation(&[]), String::new())), ["Add", "Finished editing"]);
+    assert_eq!(
+        labels(&editing(&conversation(&[]), String::new())),
+        ["Add", "Finished editing"]
+    );
 }
 
 #[test]
