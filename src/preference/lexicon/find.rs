@@ -63,6 +63,12 @@ impl Roles {
     }
 }
 
+/// What "my" stands before when a person judges.
+const MY_JUDGEMENT: [&str; 18] = [
+    "taste", "liking", "opinion", "eyes", "eye", "mind", "view", "heart", "style", "thing", "cup", "brain", "soul",
+    "favorite", "vibe", "aesthetic", "preference", "pictures",
+];
+
 /// First words of phrases that describe nothing when they stand apart from the second.
 const NO_MODIFIERS: [&str; 10] = ["not", "no", "in", "on", "by", "at", "the", "so", "all", "without"];
 
@@ -252,14 +258,14 @@ impl Finder {
         self.without_overlaps(tokens, roles, found)
     }
 
-    /// "fox" is not "foxing", and "texture" points at the image where "textured" names an attribute.
+    /// "fox" is not "foxing", "definitely" is no "definition", and "texture" points at the image where "textured" names an attribute.
     fn only_shares_a_stem(&self, tokens: &[Token], at: &Range<usize>, phrase: &[String]) -> bool {
         let [word] = phrase else { return false };
         let key = &tokens[at.start].key;
         let ending = word.strip_prefix(key.as_str()).unwrap_or_default();
         let derived = matches!(ending, "y" | "ey" | "ly" | "ic" | "al" | "ish" | "en" | "er");
         let longer = word.chars().count() >= key.chars().count() + 3;
-        key != word && (derived || longer || self.pointing.contains(key))
+        key != word && (derived || longer || self.pointing.contains(key) || self.cues.words.contains(key))
     }
 
     /// Keeps the longest of what overlaps, and drops what is not about pictures.
@@ -307,20 +313,18 @@ impl Finder {
         if !matches!(element.what, What::Attribute(..)) || element.head.is_some() {
             return false;
         }
-        let elsewhere = |token: &Token| self.cues.elsewhere.contains(&token.key);
-        let words_before = tokens[..element.at.start].iter().rev().take(6);
-        let subject = words_before
-            .take_while(|token| {
-                token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of")
-            })
-            .any(elsewhere);
+        let listed = |key: &str| self.cues.elsewhere.contains(key);
+        let elsewhere = |token: &Token| listed(&token.key) || token.key.strip_suffix('s').is_some_and(listed);
+        // "my boss is so harsh", "my flat is dark", but not "to my taste too dark".
+        let before = tokens[..element.at.start].iter().rev().take(6);
+        let same_part: Vec<&Token> = before
+            .take_while(|token| token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of"))
+            .collect();
+        let mine = |pair: &[&Token]| pair[1].key == "my" && !MY_JUDGEMENT.contains(&pair[0].key.as_str());
+        let subject = same_part.iter().any(|token| elsewhere(token)) || same_part.windows(2).any(mine);
         let after = &tokens[element.at.end..];
-        let object = after.first().is_some_and(elsewhere)
-            && !after.get(1).is_some_and(|token| {
-                ["vibe", "feel", "look", "aesthetic"]
-                    .iter()
-                    .any(|w| token.key.starts_with(w))
-            });
+        let art = |token: &Token| ["vibe", "feel", "look", "aesthetic"].iter().any(|w| token.key.starts_with(w));
+        let object = after.first().is_some_and(elsewhere) && !after.get(1).is_some_and(art);
         subject || object
     }
 

@@ -753,7 +753,7 @@ impl Judge<'_> {
             self.roles.has(Role::Negator, t)
                 && matches!(
                     self.key(t + 1),
-                    "think" | "find" | "feel" | "believe" | "say" | "see" | "consider"
+                    "think" | "find" | "feel" | "believe" | "say" | "see" | "consider" | "said" | "saying" | "thought"
                 )
                 && backward
         }) {
