@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use image::RgbImage;
 use tastemaker_diffusion::{
-    DeviceChoice, DiffusionError, GenerationParams, LoadOptions, ModelInfo, ModelManifest, Pipeline, Precision, Slot, Variation,
+    DeviceChoice, DiffusionError, GenerationParams, LoadOptions, ModelInfo, ModelManifest, Pipeline,
+    Precision, Slot, Variation,
 };
 use tastemaker_pool::{
     Backend, BackendError, ImageRequest, LimitOptions, PoolOptions, Progress, Rate, WorkerPool,
@@ -32,35 +33,57 @@ pub fn manifest(config: &Config) -> anyhow::Result<ModelManifest> {
     }
     let folder = find(name.as_ref());
     if folder.is_dir() {
-        return ModelManifest::of_folder(&folder).with_context(|| format!("cannot use the checkpoint in {name}"));
+        return ModelManifest::of_folder(&folder)
+            .with_context(|| format!("cannot use the checkpoint in {name}"));
     }
-    bail!("there is no model `{name}`: neither {} nor a folder of that name exists", file.display());
+    bail!(
+        "there is no model `{name}`: neither {} nor a folder of that name exists",
+        file.display()
+    );
 }
 
 /// Starts one worker for each configured device. It loads the checkpoint on its own thread, so this returns at once.
 ///
 /// # Errors
 /// When the checkpoint's folder or a device's name is not there to begin with.
-pub fn start_pool(config: &Config, manifest: &ModelManifest, loaded: &LoadedModel) -> anyhow::Result<WorkerPool> {
+pub fn start_pool(
+    config: &Config,
+    manifest: &ModelManifest,
+    loaded: &LoadedModel,
+) -> anyhow::Result<WorkerPool> {
     let folder = find(manifest.folder()?);
-    let precision = precision(&config.model.precision)?;
     let mut factories = Vec::new();
     for name in &config.model.devices {
-        let options = LoadOptions {
-            device: device(name)?,
-            dtype: precision.or(manifest.dtype),
-            ..manifest.load_options()
-        };
+        let options = load_options(config, manifest, name)?;
         let (folder, loaded, plain) = (folder.clone(), Arc::clone(loaded), manifest.defaults("a picture"));
         let make = move || {
             let pipeline = Pipeline::load(&folder, &options).map_err(unusable)?;
             let info = loaded.get_or_init(|| pipeline.info().clone());
             tracing::info!(model = %info.name, hash = %info.hash, device = pipeline.info().device, "model loaded");
-            Ok(PipelineBackend { pipeline, plain: plain.clone() })
+            Ok(PipelineBackend {
+                pipeline,
+                plain: plain.clone(),
+            })
         };
         factories.push(Box::new(make) as tastemaker_pool::BackendFactory<PipelineBackend>);
     }
     Ok(WorkerPool::start(factories, pool_options(config)))
+}
+
+/// How a checkpoint is loaded on a configured device: as its manifest says, in the configured precision.
+///
+/// # Errors
+/// When the configuration names a device or a precision that there is not.
+pub fn load_options(
+    config: &Config,
+    manifest: &ModelManifest,
+    device_name: &str,
+) -> anyhow::Result<LoadOptions> {
+    Ok(LoadOptions {
+        device: device(device_name)?,
+        dtype: precision(&config.model.precision)?.or(manifest.dtype),
+        ..manifest.load_options()
+    })
 }
 
 fn pool_options(config: &Config) -> PoolOptions {
@@ -134,7 +157,10 @@ impl Backend for PipelineBackend {
 
     fn progress(&self, slot: &Slot) -> Progress {
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
-        Progress { done: count(slot.step_index()), total: count(slot.steps()) }
+        Progress {
+            done: count(slot.step_index()),
+            total: count(slot.steps()),
+        }
     }
 
     fn preview(&mut self, slot: &Slot) -> Result<RgbImage, BackendError> {
@@ -152,7 +178,10 @@ impl Backend for PipelineBackend {
 /// When it names a conditioning mode or a scheduler that there is not.
 pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, DiffusionError> {
     let nth = u64::from(picture);
-    let variation = |it: &tastemaker_pool::Variation| Variation { seed: it.seed.wrapping_add(nth), strength: it.strength };
+    let variation = |it: &tastemaker_pool::Variation| Variation {
+        seed: it.seed.wrapping_add(nth),
+        strength: it.strength,
+    };
     Ok(GenerationParams {
         prompt: request.prompt.clone(),
         negative: request.negative.clone(),
@@ -211,7 +240,10 @@ mod tests {
             width: 64,
             height: 96,
             count: 2,
-            variations: vec![tastemaker_pool::Variation { seed: 5, strength: 0.35 }],
+            variations: vec![tastemaker_pool::Variation {
+                seed: 5,
+                strength: 0.35,
+            }],
         }
     }
 
@@ -224,7 +256,10 @@ mod tests {
 
     #[test]
     fn names_that_do_not_exist_are_the_requests_fault() {
-        let unknown = ImageRequest { scheduler: "plms".into(), ..request() };
+        let unknown = ImageRequest {
+            scheduler: "plms".into(),
+            ..request()
+        };
         let error = failed(params(&unknown, 0).unwrap_err());
         assert_eq!(error.kind, tastemaker_pool::BackendErrorKind::Invalid);
     }

@@ -40,6 +40,7 @@ pub mod error;
 #[cfg(test)]
 mod golden;
 mod folder;
+pub mod latents;
 pub mod manifest;
 mod models;
 mod ops;

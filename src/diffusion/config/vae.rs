@@ -19,9 +19,9 @@ pub(crate) struct VaeConfig {
     pub latent_channels: usize,
     pub norm_num_groups: usize,
     pub activation: Activation,
-    /// The UNet's latents are `(z − shift) · scaling` of the autoencoder's z.
+    /// The UNet's latents are this multiple of the autoencoder's. (A `shift_factor` belongs to other families of models:
+    /// diffusers' pipelines for these ignore it, and so do we.)
     pub scaling_factor: f64,
-    pub shift_factor: f64,
     /// Whether the decoder overflows in f16 and has to run in f32.
     pub force_upcast: bool,
     pub use_quant_conv: bool,
@@ -51,8 +51,6 @@ struct Raw {
     norm_num_groups: usize,
     #[serde(default = "scaling_factor")]
     scaling_factor: f64,
-    #[serde(default)]
-    shift_factor: f64,
     #[serde(default = "yes")]
     force_upcast: bool,
     #[serde(default = "yes")]
@@ -197,7 +195,6 @@ impl VaeConfig {
             norm_num_groups: raw.norm_num_groups,
             activation,
             scaling_factor: raw.scaling_factor,
-            shift_factor: raw.shift_factor,
             force_upcast: raw.force_upcast,
             use_quant_conv: raw.use_quant_conv,
             use_post_quant_conv: raw.use_post_quant_conv,

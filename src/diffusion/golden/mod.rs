@@ -42,3 +42,25 @@ fn assert_close(what: &str, found: &Tensor, expected: &Tensor) {
     let error = crate::ops::testing::relative_error(found, expected);
     assert!(error < TOLERANCE, "{what}: relative error {error}");
 }
+
+/// Compares many results and reports all that differ, not only the first.
+#[derive(Default)]
+struct Comparison {
+    count: usize,
+    differing: Vec<String>,
+}
+
+impl Comparison {
+    fn add(&mut self, what: &str, found: &Tensor, expected: &Tensor) {
+        let error = crate::ops::testing::relative_error(found, expected);
+        self.count += 1;
+        if error.is_nan() || error >= TOLERANCE {
+            self.differing.push(format!("{what}: relative error {error}"));
+        }
+    }
+
+    fn finish(self, at_least: usize) {
+        assert!(self.count >= at_least, "only {} compared", self.count);
+        assert!(self.differing.is_empty(), "{} of {}:\n{}", self.differing.len(), self.count, self.differing.join("\n"));
+    }
+}

@@ -24,6 +24,7 @@ fn finish(pipeline: &Pipeline, params: &GenerationParams) -> crate::Slot {
 
 #[test]
 fn pipelines_agree_with_every_sampler() {
+    let mut comparison = Comparison::default();
     for model in MODELS {
         let pipeline = load(model, VpNorm::Raw);
         for scheduler in ["ddim", "euler", "euler_karras", "dpmpp_2m", "dpmpp_2m_karras"] {
@@ -37,14 +38,16 @@ fn pipelines_agree_with_every_sampler() {
                     ..params(&pipeline, model, scheduler)
                 };
                 let key = format!("{model}/pipe/{scheduler}/{case}");
-                assert_close(&key, finish(&pipeline, &params).latents(), &golden(&key));
+                comparison.add(&key, finish(&pipeline, &params).latents(), &golden(&key));
             }
         }
     }
+    comparison.finish(30);
 }
 
 #[test]
 fn conditioning_modes_agree() {
+    let mut comparison = Comparison::default();
     for model in MODELS {
         for (norm, vp_norm) in [("raw", VpNorm::Raw), ("keep", VpNorm::Keep)] {
             let pipeline = load(model, vp_norm);
@@ -60,16 +63,17 @@ fn conditioning_modes_agree() {
                         ..params(&pipeline, model, scheduler)
                     };
                     let key = format!("{model}/mode/{scheduler}/{conditioning}/{norm}");
-                    assert_close(&key, finish(&pipeline, &params).latents(), &golden(&key));
+                    comparison.add(&key, finish(&pipeline, &params).latents(), &golden(&key));
                     if conditioning == Conditioning::Reference && vp_norm == VpNorm::Raw {
                         let params = GenerationParams { guidance_rescale: 0.7, ..params };
                         let key = format!("{model}/mode/{scheduler}/reference/rescaled");
-                        assert_close(&key, finish(&pipeline, &params).latents(), &golden(&key));
+                        comparison.add(&key, finish(&pipeline, &params).latents(), &golden(&key));
                     }
                 }
             }
         }
     }
+    comparison.finish(42);
 }
 
 #[test]

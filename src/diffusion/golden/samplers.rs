@@ -9,7 +9,7 @@ fn sampler_loops_agree() {
     let golden = candle_core::safetensors::load(folder().join("schedulers.safetensors"), &Device::Cpu).unwrap();
     let schedules: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder().join("schedules.json")).unwrap()).unwrap();
-    let mut compared = 0;
+    let mut comparison = Comparison::default();
     for (key, expected) in &golden {
         let [schedule, spacing, kind, steps] = key.split('/').collect::<Vec<_>>()[..] else { continue };
         let mut config = schedules[schedule].clone();
@@ -21,12 +21,11 @@ fn sampler_loops_agree() {
         let mut latents = (&golden["init"] * scheduler.init_noise_sigma()).unwrap();
         for step in 0..steps {
             let t = scheduler.timesteps()[step];
-            let output = (scheduler.scale_input(&latents, step).unwrap() * (0.3 * t / (t + 1.0))).unwrap();
+            let output = (scheduler.scale_input(&latents, step).unwrap() * (0.3 * (t + 5.0) / (t + 10.0))).unwrap();
             let noise = scheduler.needs_noise(step).then(|| &golden["noise"]);
             latents = scheduler.step(step, &output, &latents, noise).unwrap().next;
         }
-        assert_close(key, &latents, expected);
-        compared += 1;
+        comparison.add(key, &latents, expected);
     }
-    assert!(compared > 800, "{compared}");
+    comparison.finish(800);
 }

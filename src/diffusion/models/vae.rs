@@ -40,7 +40,7 @@ impl AutoencoderKl {
 
     /// Decodes the denoiser's latents (pictures, channels, height, width) to pictures in about −1 to 1.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        let z = latents.affine(1.0 / self.config.scaling_factor, self.config.shift_factor)?;
+        let z = (latents / self.config.scaling_factor)?;
         match &self.post_quant_conv {
             Some(conv) => self.decoder.forward(&conv.forward(&z)?),
             None => self.decoder.forward(&z),
@@ -56,7 +56,7 @@ impl AutoencoderKl {
             None => moments,
         };
         let mean = moments.narrow(1, 0, self.config.latent_channels)?;
-        (mean - self.config.shift_factor)? * self.config.scaling_factor
+        mean * self.config.scaling_factor
     }
 }
 

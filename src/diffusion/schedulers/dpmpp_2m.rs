@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::noise_schedule::{interpolate, karras, linspace, sigmas, time_of_sigma, trailing};
+use super::noise_schedule::{interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, trailing};
 use super::{Scheduler, Step, combine};
 use crate::config::{BetaSchedule, PredictionType, SchedulerConfig, SolverType, TimestepSpacing};
 
@@ -42,7 +42,7 @@ impl Level {
 impl Dpmpp2mScheduler {
     pub fn new(config: &SchedulerConfig, steps: usize, use_karras: bool) -> Self {
         let table = sigmas(config);
-        let logs: Vec<_> = table.iter().map(|sigma| sigma.ln()).collect();
+        let logs = logarithms(&table);
         let mut timesteps = Self::spread(config, &logs, steps);
         let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
         if use_karras {
@@ -57,6 +57,7 @@ impl Dpmpp2mScheduler {
                 .map(|t| if cosine { t.trunc() } else { t.round_ties_even() })
                 .collect();
         }
+        sigmas.iter_mut().for_each(|sigma| *sigma = single(*sigma));
         sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });
         let first_order_at_end = config.euler_at_final
             || (config.lower_order_final && steps < FEW_STEPS)

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::noise_schedule::{interpolate, karras, linspace, sigmas, time_of_sigma, timesteps};
+use super::noise_schedule::{interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, timesteps};
 use super::{Scheduler, Step, combine};
 use crate::config::{PredictionType, SchedulerConfig, TimestepSpacing};
 
@@ -21,6 +21,7 @@ impl EulerTables {
         let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Linspace);
         let offset = config.steps_offset(class);
         let mut timesteps = timesteps(spacing, config.num_train_timesteps, steps, offset, false);
+        timesteps.iter_mut().for_each(|t| *t = single(*t));
         let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
         if config.log_linear() {
             let (first, last) = (table[0].ln(), table[table.len() - 1].ln());
@@ -33,10 +34,11 @@ impl EulerTables {
         if use_karras {
             let min = config.sigma_min.unwrap_or(sigmas[steps - 1]);
             let max = config.sigma_max.unwrap_or(sigmas[0]);
-            let logs: Vec<_> = table.iter().map(|sigma| sigma.ln()).collect();
+            let logs = logarithms(&table);
             sigmas = karras(min, max, steps);
-            timesteps = sigmas.iter().map(|&sigma| time_of_sigma(&logs, sigma)).collect();
+            timesteps = sigmas.iter().map(|&sigma| single(time_of_sigma(&logs, sigma))).collect();
         }
+        sigmas.iter_mut().for_each(|sigma| *sigma = single(*sigma));
         sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });
         let max = sigmas.iter().copied().fold(0.0, f64::max);
         let init_noise_sigma = match spacing {
@@ -54,7 +56,7 @@ impl EulerTables {
     /// Scales latents of noise level σ to unit variance.
     pub fn scale_input(&self, x: &Tensor, step: usize) -> Result<Tensor> {
         let sigma = self.sigmas[step];
-        x * (1.0 / (sigma * sigma + 1.0).sqrt())
+        divide(x, (sigma * sigma + 1.0).sqrt())
     }
 
     /// The clean latents that the denoiser's output implies.
@@ -63,7 +65,7 @@ impl EulerTables {
         let square = sigma * sigma + 1.0;
         match self.prediction {
             PredictionType::Epsilon => combine(1.0, x, -sigma, output),
-            PredictionType::VPrediction => combine(-sigma / square.sqrt(), output, 1.0 / square, x),
+            PredictionType::VPrediction => (output * (-sigma / square.sqrt()))? + divide(x, square)?,
             PredictionType::Sample => Ok(output.clone()),
         }
     }
@@ -71,9 +73,14 @@ impl EulerTables {
     /// Moves the latents along the line to `clean`, from the step's noise level to level `to`.
     pub fn advance(&self, step: usize, clean: &Tensor, x: &Tensor, to: f64) -> Result<Tensor> {
         let sigma = self.sigmas[step];
-        let derivative = ((x - clean)? * (1.0 / sigma))?;
+        let derivative = divide(&(x - clean)?, sigma)?;
         combine(1.0, x, to - sigma, &derivative)
     }
+}
+
+/// True division: candle multiplies by the reciprocal, which rounds differently.
+fn divide(x: &Tensor, by: f64) -> Result<Tensor> {
+    x.broadcast_div(&Tensor::new(by as f32, x.device())?)
 }
 
 /// The sampler for one picture.

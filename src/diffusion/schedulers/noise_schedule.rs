@@ -1,67 +1,101 @@
 //! Tables shared by the samplers: noise levels over training time, and which of them a shorter schedule visits.
+//!
+//! The tables are f64, but hold the values that diffusers' f32 tables hold: every intermediate result is rounded where
+//! diffusers rounds it. It matters in two places: Karras' spacing rounds to whole timesteps, where one bit can tip the
+//! balance, and at very high noise the samplers subtract nearly equal numbers.
 
 use crate::config::{BetaSchedule, SchedulerConfig, TimestepSpacing};
 
 /// ᾱ at the last timestep when the schedule ends in pure noise: small instead of 0, so that the noise level is finite.
-const ALMOST_ZERO: f64 = 1.0 / (1u64 << 24) as f64;
+const ALMOST_ZERO: f32 = 1.0 / (1u32 << 24) as f32;
 /// Karras' ρ (Karras et al. 2022, section 3): how much the steps crowd at low noise.
 const RHO: f64 = 7.0;
 
 /// ᾱ, the share of signal left, at each training timestep. May be 0 at the last one (zero terminal SNR).
 pub(super) fn alphas_cumprod(config: &SchedulerConfig) -> Vec<f64> {
+    cumulative(config).into_iter().map(f64::from).collect()
+}
+
+fn cumulative(config: &SchedulerConfig) -> Vec<f32> {
     let count = config.num_train_timesteps;
-    let betas = match (&config.trained_betas, config.beta_schedule) {
-        (Some(betas), _) => betas.clone(),
-        (None, BetaSchedule::Linear) => linspace(config.beta_start, config.beta_end, count),
+    let mut betas: Vec<f32> = match (&config.trained_betas, config.beta_schedule) {
+        (Some(betas), _) => betas.iter().map(|&beta| beta as f32).collect(),
+        (None, BetaSchedule::Linear) => single_linspace(config.beta_start, config.beta_end, count),
         (None, BetaSchedule::ScaledLinear) => {
-            let roots = linspace(config.beta_start.sqrt(), config.beta_end.sqrt(), count);
+            let roots = single_linspace(config.beta_start.sqrt(), config.beta_end.sqrt(), count);
             roots.into_iter().map(|root| root * root).collect()
         }
         (None, BetaSchedule::SquaredCosine) => {
             let bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
             let at = |i: usize| i as f64 / count as f64;
-            (0..count)
-                .map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(0.999))
-                .collect()
+            (0..count).map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(0.999) as f32).collect()
         }
     };
-    let mut product = 1.0;
-    let mut alphas: Vec<f64> = betas
-        .into_iter()
-        .map(|beta| {
-            product *= 1.0 - beta;
-            product
-        })
-        .collect();
     if config.rescale_betas_zero_snr {
-        rescale_to_zero_snr(&mut alphas);
+        betas = rescale_to_zero_snr(&betas);
     }
-    alphas
+    running_product(&betas)
 }
 
-/// Shifts and scales √ᾱ so that it ends at 0 and starts where it did (Lin et al. 2023, algorithm 1).
-fn rescale_to_zero_snr(alphas: &mut [f64]) {
-    let (Some(first), Some(last)) = (alphas.first().map(|a| a.sqrt()), alphas.last().map(|a| a.sqrt()))
-    else {
-        return;
+/// Products of 1 − β, accumulated in f64.
+fn running_product(betas: &[f32]) -> Vec<f32> {
+    let mut product = 1.0;
+    betas
+        .iter()
+        .map(|beta| {
+            product *= f64::from(1.0 - beta);
+            product as f32
+        })
+        .collect()
+}
+
+/// Changes the variances so that √ᾱ ends at 0 and starts where it did (Lin et al. 2023, algorithm 1).
+fn rescale_to_zero_snr(betas: &[f32]) -> Vec<f32> {
+    let roots: Vec<f32> = running_product(betas).into_iter().map(f32::sqrt).collect();
+    let (Some(&first), Some(&last)) = (roots.first(), roots.last()) else { return Vec::new() };
+    let scale = first / (first - last);
+    let mut previous = 1.0;
+    roots
+        .into_iter()
+        .map(|root| {
+            let shifted = (root - last) * scale;
+            let bar = shifted * shifted;
+            let alpha = bar / previous;
+            previous = bar;
+            1.0 - alpha
+        })
+        .collect()
+}
+
+/// torch's f32 `linspace`: from both ends towards the middle.
+fn single_linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
+    let (start, end) = (start as f32, end as f32);
+    let step = (end - start) / (count - 1) as f32;
+    let value = |i: usize| {
+        if i < count / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((count - 1 - i) as f32, end) }
     };
-    for alpha in alphas {
-        *alpha = ((alpha.sqrt() - last) * first / (first - last)).powi(2);
-    }
+    (0..count).map(value).collect()
 }
 
 /// σ = √((1 − ᾱ) / ᾱ) at each training timestep; finite and rising.
 pub(super) fn sigmas(config: &SchedulerConfig) -> Vec<f64> {
-    let mut alphas = alphas_cumprod(config);
+    let mut alphas = cumulative(config);
     if config.rescale_betas_zero_snr
         && let Some(last) = alphas.last_mut()
     {
         *last = ALMOST_ZERO;
     }
-    alphas
-        .into_iter()
-        .map(|alpha| ((1.0 - alpha) / alpha).sqrt())
-        .collect()
+    alphas.into_iter().map(|alpha| f64::from(((1.0 - alpha) / alpha).sqrt())).collect()
+}
+
+/// The tables' own logarithms, to which [`time_of_sigma`] compares.
+pub(super) fn logarithms(sigmas: &[f64]) -> Vec<f64> {
+    sigmas.iter().map(|&sigma| f64::from((sigma as f32).ln())).collect()
+}
+
+/// Rounds to f32's precision.
+pub(super) fn single(x: f64) -> f64 {
+    f64::from(x as f32)
 }
 
 /// `count` timesteps on training timesteps 0 to `train − 1`, falling. `round` puts linspace on whole timesteps.

@@ -49,13 +49,15 @@ proptest! {
         }
     }
 
-    /// A perfect denoiser brings every deterministic sampler to the clean latents, whatever the number of steps.
+    /// A perfect denoiser brings every sampler to the clean latents, whatever the number of steps. (Not DDIM on other
+    /// than leading timesteps: its last step ends where one of equal length would, as in diffusers.)
     #[test]
     fn a_perfect_denoiser_is_followed_to_the_end(
         steps in 1usize..=60,
         kind in proptest::sample::select(&SchedulerKind::ALL[..]),
         spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
     ) {
+        prop_assume!(kind != SchedulerKind::Ddim || spacing == "leading");
         let config = SchedulerConfig::from_json(&format!(
             r#"{{"prediction_type": "sample", "clip_sample": false, "timestep_spacing": "{spacing}"}}"#
         ));

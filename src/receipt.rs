@@ -1,0 +1,243 @@
+//! How a picture was made, written inside its PNG file.
+//!
+//! A picture that leaves the machine keeps its parameters: one `iTXt` chunk for programs (`tastemaker`, JSON, which
+//! [`read_receipt`] reads back) and one for people and picture viewers (`parameters`, one line each). `iTXt`, unlike
+//! `tEXt`, takes any script. Nothing in it identifies a person.
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use tastemaker_diffusion::{GenerationParams, ModelInfo, Variation};
+use tastemaker_storage::JobRecord;
+use thiserror::Error;
+
+/// Keyword of the chunk for programs.
+const KEYWORD: &str = "tastemaker";
+/// Keyword of the chunk for people, the one that most viewers of generated pictures look for.
+const READABLE: &str = "parameters";
+
+/// Says how one picture was made; the same values give the same picture again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What to show.
+    pub prompt: String,
+    /// What to stay away from; empty for nothing.
+    pub negative: String,
+    /// Liked attributes, joined by ", ".
+    pub vp_plus: String,
+    /// Disliked attributes, joined by ", ".
+    pub vp_minus: String,
+    /// Degree of personalisation, 0 to 1.
+    pub beta: f64,
+    /// How preferences entered: `embedding`, `guidance` or `reference`.
+    pub conditioning: String,
+    /// This picture's own seed.
+    pub seed: u64,
+    /// Steps aside from the seed's noise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variations: Vec<Variation>,
+    /// Denoising steps.
+    pub steps: u32,
+    /// Guidance scale.
+    pub guidance: f64,
+    /// Share by which guided contrast was brought back.
+    pub guidance_rescale: f64,
+    /// Sampler.
+    pub scheduler: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Name of the model.
+    pub model: String,
+    /// Hash of the model's weights.
+    pub model_hash: String,
+    /// The program and its version.
+    pub software: String,
+}
+
+/// Says why a picture could not be written, or its receipt not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReceiptError {
+    /// The PNG encoder refused.
+    #[error("the picture cannot be encoded as PNG: {0}")]
+    Encode(#[from] png::EncodingError),
+    /// The file is not a PNG.
+    #[error("not a PNG file: {0}")]
+    Decode(#[from] png::DecodingError),
+    /// The chunk is there, but not what this program writes.
+    #[error("the receipt in the picture cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Receipt {
+    /// Describes a picture made from `params` by the model `info`.
+    pub fn new(params: &GenerationParams, info: &ModelInfo) -> Self {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            prompt: params.prompt.clone(),
+            negative: params.negative.clone(),
+            vp_plus: params.vp_plus.clone(),
+            vp_minus: params.vp_minus.clone(),
+            beta: params.beta,
+            conditioning: params.conditioning.to_string(),
+            seed: params.seed,
+            variations: params.variations.clone(),
+            steps: count(params.steps),
+            guidance: params.guidance,
+            guidance_rescale: params.guidance_rescale,
+            scheduler: params.scheduler.to_string(),
+            width: count(params.width),
+            height: count(params.height),
+            model: info.name.clone(),
+            model_hash: info.hash.clone(),
+            software: software(),
+        }
+    }
+
+    /// Describes picture `index` (counted from 0) of a finished job.
+    pub fn of_job(record: &JobRecord, index: usize) -> Self {
+        let request = &record.job.request;
+        let nth = u8::try_from(index).unwrap_or(u8::MAX);
+        let made = record.receipt.as_ref();
+        let variation = |it: &tastemaker_pool::Variation| Variation {
+            seed: it.seed.wrapping_add(u64::from(nth)),
+            strength: it.strength,
+        };
+        Self {
+            prompt: request.prompt.clone(),
+            negative: request.negative.clone(),
+            vp_plus: request.vp_plus.clone(),
+            vp_minus: request.vp_minus.clone(),
+            beta: request.beta,
+            conditioning: request.conditioning.clone(),
+            seed: request.seed_of(nth),
+            variations: request.variations.iter().map(variation).collect(),
+            steps: request.steps,
+            guidance: request.guidance,
+            guidance_rescale: request.guidance_rescale,
+            scheduler: request.scheduler.clone(),
+            width: request.width,
+            height: request.height,
+            model: made.map(|made| made.model.clone()).unwrap_or_default(),
+            model_hash: made.map(|made| made.model_hash.clone()).unwrap_or_default(),
+            software: software(),
+        }
+    }
+
+    /// The lines for people.
+    fn readable(&self) -> String {
+        let mut text = self.prompt.clone();
+        for (name, value) in
+            [("Negative prompt", &self.negative), ("VP+", &self.vp_plus), ("VP-", &self.vp_minus)]
+        {
+            if !value.is_empty() {
+                text.push_str(&format!("\n{name}: {value}"));
+            }
+        }
+        text.push_str(&format!(
+            "\nSteps: {}, Sampler: {}, CFG scale: {}, Guidance rescale: {}, Seed: {}, Size: {}x{}, Model: {}, \
+             Model hash: {}, Beta: {}, Conditioning: {}, Version: {}",
+            self.steps,
+            self.scheduler,
+            self.guidance,
+            self.guidance_rescale,
+            self.seed,
+            self.width,
+            self.height,
+            self.model,
+            self.model_hash,
+            self.beta,
+            self.conditioning,
+            self.software,
+        ));
+        text
+    }
+}
+
+fn software() -> String {
+    concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// Encodes a picture as PNG with its receipt inside.
+///
+/// # Errors
+/// If the picture is empty or too large for the format.
+pub fn encode_png(picture: &RgbImage, receipt: &Receipt) -> Result<Vec<u8>, ReceiptError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_itxt_chunk(READABLE.to_owned(), receipt.readable())?;
+    encoder.add_itxt_chunk(KEYWORD.to_owned(), serde_json::to_string(receipt)?)?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(picture.as_raw())?;
+    writer.finish()?;
+    Ok(file)
+}
+
+/// Encodes picture `index` (counted from 0) of a finished job as PNG with its receipt inside.
+///
+/// # Errors
+/// As [`encode_png`].
+pub fn encode(picture: &RgbImage, record: &JobRecord, index: usize) -> Result<Vec<u8>, ReceiptError> {
+    encode_png(picture, &Receipt::of_job(record, index))
+}
+
+/// Reads the receipt inside a PNG file; `None` if it has none.
+///
+/// # Errors
+/// If the file is not a PNG, or the receipt in it is damaged.
+pub fn read_receipt(file: &[u8]) -> Result<Option<Receipt>, ReceiptError> {
+    let reader = png::Decoder::new(std::io::Cursor::new(file)).read_info()?;
+    for chunk in reader.info().utf8_text.iter().filter(|chunk| chunk.keyword == KEYWORD) {
+        return Ok(Some(serde_json::from_str(&chunk.get_text()?)?));
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt() -> Receipt {
+        Receipt {
+            prompt: "灯台 \"at\" dusk\nwith a 🦊".into(),
+            negative: String::new(),
+            vp_plus: "watercolor, soft light".into(),
+            vp_minus: "neon".into(),
+            beta: 0.4,
+            conditioning: "embedding".into(),
+            seed: u64::MAX,
+            variations: vec![Variation { seed: 3, strength: 0.35 }],
+            steps: 20,
+            guidance: 2.5,
+            guidance_rescale: 0.7,
+            scheduler: "dpmpp_2m".into(),
+            width: 3,
+            height: 2,
+            model: "embedded".into(),
+            model_hash: "0123456789ab".into(),
+            software: software(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_survives_the_file_and_the_picture_too() {
+        let picture = RgbImage::from_fn(3, 2, |x, y| image::Rgb([x as u8, y as u8, 7]));
+        let file = encode_png(&picture, &receipt()).unwrap();
+        assert_eq!(read_receipt(&file).unwrap(), Some(receipt()));
+        assert_eq!(image::load_from_memory(&file).unwrap().to_rgb8(), picture);
+        let text = String::from_utf8_lossy(&file).into_owned();
+        assert!(text.contains("VP+: watercolor, soft light") && !text.contains("Negative prompt"));
+    }
+
+    #[test]
+    fn other_pictures_have_no_receipt_and_other_files_are_errors() {
+        let mut file = Vec::new();
+        let picture = RgbImage::new(1, 1);
+        picture.write_to(&mut std::io::Cursor::new(&mut file), image::ImageFormat::Png).unwrap();
+        assert_eq!(read_receipt(&file).unwrap(), None);
+        assert!(read_receipt(b"GIF89a").is_err());
+    }
+}
