@@ -4,7 +4,7 @@ import { h, icon, toast } from './dom.js';
 import { act, upload } from './connection.js';
 import { commandLine } from './command-line.js';
 import { matching, usableCommands } from './commands.js';
-import { COMBOBOX, suggestionList } from './suggestions.js';
+import { COMPLETED, suggestionList } from './suggestions.js';
 import { state, channelById, messageById, nameOf, setReply } from './state.js';
 
 const TYPING_EVERY_MS = 8000;
@@ -14,7 +14,7 @@ const suggestions = suggestionList();
 const reply = h('div', { class: 'reply-bar', hidden: true });
 const files = h('div', { class: 'files', hidden: true });
 const input = h('textarea', {
-  ...COMBOBOX,
+  ...COMPLETED,
   id: 'composer-input',
   rows: 1,
   'aria-label': 'Message. Type / for commands',

@@ -105,10 +105,10 @@ function drawPending() {
   for (const [id, about] of state.interactions) {
     if (!about.command || about.channel !== state.channel || about.user !== state.user) continue;
     const failed = about.status === 'failed';
-    list.append(h('li', { class: `pending${failed ? ' failed' : ''}`, role: failed ? 'alert' : null },
+    list.append(h('li', { class: `pending${failed ? ' failed' : ''}` }, h('p', { role: failed ? 'alert' : null },
       h('span', { class: 'mention' }, about.command),
       failed ? ` ${state.bot.name} did not respond in time. ` : ' Sending…',
-      failed && h('button', { class: 'link', type: 'button', onclick: () => forget(id) }, 'Dismiss')));
+      failed && h('button', { class: 'link', type: 'button', onclick: () => forget(id) }, 'Dismiss'))));
   }
   if (pinned) toLatest();
 }

@@ -20,7 +20,7 @@ export function openMenu(anchor, { label, options, chosen, least, most, onChoose
   const list = h('ul', { role: 'listbox', 'aria-label': label, 'aria-multiselectable': String(several) }, items);
   const send = h('button', { class: 'button primary', type: 'button', onclick: () => finish() }, 'Done');
   const hint = h('small', {}, `Choose ${least === most ? most : `${least} to ${most}`}`);
-  const box = h('div', { class: 'menu-list' }, list, several && h('div', { class: 'menu-foot' }, hint, send));
+  const box = h('div', { class: 'menu-list', role: 'dialog', 'aria-label': label }, list, several && h('div', { class: 'menu-foot' }, hint, send));
 
   const allowed = () => picked.size >= least && picked.size <= most;
   const refresh = () => {

@@ -46,14 +46,14 @@ export function suggestionList() {
       }, h('span', { class: 'suggest-name' }, item.name), item.detail && h('span', { class: 'suggest-detail' }, item.detail), item.aside && h('span', { class: 'suggest-aside' }, item.aside))));
       list.hidden = items.length === 0;
       element.hidden = head.hidden && list.hidden;
-      owner?.setAttribute('aria-expanded', String(!list.hidden));
+      if (owner?.role === 'combobox') owner.setAttribute('aria-expanded', String(!list.hidden));
       mark();
     },
     hide() {
       element.hidden = true;
       items = [];
       active = -1;
-      input?.setAttribute('aria-expanded', 'false');
+      if (input?.role === 'combobox') input.setAttribute('aria-expanded', 'false');
       mark();
     },
     isOpen: () => !element.hidden,
@@ -72,5 +72,8 @@ export function suggestionList() {
   };
 }
 
+/** Attributes of a box of several lines that such a list completes; it may not be a combobox. */
+export const COMPLETED = { 'aria-autocomplete': 'list', 'aria-controls': 'suggestions', autocomplete: 'off' };
+
 /** Attributes of an input that such a list completes. */
-export const COMBOBOX = { role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': 'suggestions', 'aria-expanded': 'false', autocomplete: 'off', spellcheck: 'false' };
+export const COMBOBOX = { ...COMPLETED, role: 'combobox', 'aria-expanded': 'false', spellcheck: 'false' };

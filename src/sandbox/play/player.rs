@@ -68,6 +68,7 @@ impl<'a> Player<'a> {
             (self.told)(&what);
             let at = self.sandbox.now();
             deeds.push(Deed {
+                order: self.sandbox.shared.clock.snowflake(),
                 at,
                 step: index + 1,
                 line: step.line,

@@ -16,6 +16,8 @@ use crate::sandbox::Sandbox;
 /// A step that was done.
 #[derive(Debug)]
 pub(super) struct Deed {
+    /// A number of the same sequence as the messages' ids, for the order of both.
+    pub(super) order: u64,
     pub(super) at: Timestamp,
     pub(super) step: usize,
     pub(super) line: usize,
@@ -98,15 +100,14 @@ impl Recording {
         let deeds = self.deeds.iter().map(|deed| {
             let mut entry = json!({"kind": "step", "at_ms": self.at(deed.at), "step": deed.step, "line": deed.line, "what": deed.what});
             merge(&mut entry, deed.details.clone());
-            (deed.at, entry)
+            (deed.order, entry)
         });
         let messages = self
             .seen
-            .values()
-            .map(|seen| (seen.message.created_at, self.message(seen, files)));
+            .iter()
+            .map(|(id, seen)| (id.0, self.message(seen, files)));
         let mut timeline: Vec<_> = deeds.chain(messages).collect();
-        // Stable: an act stands before the message that it makes in the same millisecond.
-        timeline.sort_by_key(|(at, _)| *at);
+        timeline.sort_by_key(|(order, _)| *order);
         json!({
             "title": self.title,
             "script": self.script,
