@@ -63,6 +63,8 @@ pub(super) enum Role {
     Follower,
     /// Begins a statement of its own.
     Subject,
+    /// Says that an opinion follows: "I don't *think* …".
+    Opining,
 }
 
 /// All cues, ready to be searched for.
@@ -149,6 +151,7 @@ struct Words {
     asides: Vec<String>,
     followers: Vec<String>,
     subjects: Vec<String>,
+    opining: Vec<String>,
     graded: Vec<String>,
     elsewhere: Vec<String>,
     ordinary: Vec<String>,
@@ -304,6 +307,7 @@ impl Cues {
             role(Role::Aside, &w.asides)?,
             role(Role::Follower, &w.followers)?,
             role(Role::Subject, &w.subjects)?,
+            role(Role::Opining, &w.opining)?,
         ];
         let wholes = Phrases::new(
             w.wholes

@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use aho_corasick::BuildError;
 
+use super::compound::modifiers;
 use super::cues::{Cue, Cues, Reach, Role};
 use super::phrases::Phrases;
+use super::sense::{closing_noes, is_judgement, ratings};
 use super::speller::Speller;
 use super::token::{Kind, Token, tokenise};
 use crate::Vocabulary;
@@ -65,20 +67,39 @@ impl Roles {
 
 /// What "my" stands before when a person judges.
 const MY_JUDGEMENT: [&str; 18] = [
-    "taste", "liking", "opinion", "eyes", "eye", "mind", "view", "heart", "style", "thing", "cup", "brain", "soul",
-    "favorite", "vibe", "aesthetic", "preference", "pictures",
+    "taste",
+    "liking",
+    "opinion",
+    "eyes",
+    "eye",
+    "mind",
+    "view",
+    "heart",
+    "style",
+    "thing",
+    "cup",
+    "brain",
+    "soul",
+    "favorite",
+    "vibe",
+    "aesthetic",
+    "preference",
+    "pictures",
 ];
 
 /// First words of phrases that describe nothing when they stand apart from the second.
 const NO_MODIFIERS: [&str; 10] = ["not", "no", "in", "on", "by", "at", "the", "so", "all", "without"];
+
+/// An attribute by index, and a phrase for it as it is written.
+type Named = (usize, Vec<String>);
 
 /// Searches comments for the vocabulary and the cues.
 #[derive(Debug)]
 pub(super) struct Finder {
     pub(super) cues: Cues,
     pub(super) speller: Speller,
-    /// By stems; the value has every phrase with these stems as it is written.
-    attributes: Phrases<Vec<(usize, Vec<String>)>>,
+    /// By stems; the value has every phrase with these stems.
+    attributes: Phrases<Vec<Named>>,
     pointing: HashSet<String>,
     references: Phrases<Vec<usize>>,
     /// Stems of phrases of two words, modifier and noun, for words that stand apart: "the lines are too thick".
@@ -121,7 +142,7 @@ impl Finder {
             cues.graded.clone(),
             cues.ordinary.iter().cloned(),
         );
-        let stemmed: Vec<(Vec<String>, (usize, Vec<String>))> = phrases
+        let stemmed: Vec<(Vec<String>, Named)> = phrases
             .into_iter()
             .map(|(keys, index)| {
                 (
@@ -146,7 +167,7 @@ impl Finder {
             .map(|(keys, _)| keys[0].clone())
             .collect();
         let nouns = compounds.keys().map(|(_, noun)| noun.clone()).collect();
-        let mut by_stems: BTreeMap<Vec<String>, Vec<(usize, Vec<String>)>> = BTreeMap::new();
+        let mut by_stems: BTreeMap<Vec<String>, Vec<Named>> = BTreeMap::new();
         for (stems, phrase) in stemmed {
             by_stems.entry(stems).or_default().push(phrase);
         }
@@ -200,9 +221,17 @@ impl Finder {
             .filter(|(at, cue)| is_judgement(&self.cues, tokens, roles, at, cue))
             .collect();
         for (at, phrases) in self.attributes.find(bases) {
-            let exact = phrases.iter().find(|(_, phrase)| phrase.iter().eq(keys.clone().skip(at.start).take(at.len())));
-            let akin = || phrases.iter().find(|(_, phrase)| !self.only_shares_a_stem(tokens, &at, phrase));
-            let Some((index, _)) = exact.or_else(akin).filter(|_| !is_own_feeling(tokens, &at)) else { continue };
+            let exact = phrases
+                .iter()
+                .find(|(_, phrase)| phrase.iter().eq(keys.clone().skip(at.start).take(at.len())));
+            let akin = || {
+                phrases
+                    .iter()
+                    .find(|(_, phrase)| !self.only_shares_a_stem(tokens, &at, phrase))
+            };
+            let Some((index, _)) = exact.or_else(akin).filter(|_| !is_own_feeling(tokens, &at)) else {
+                continue;
+            };
             let judging = cues
                 .iter()
                 .find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
@@ -318,12 +347,18 @@ impl Finder {
         // "my boss is so harsh", "my flat is dark", but not "to my taste too dark".
         let before = tokens[..element.at.start].iter().rev().take(6);
         let same_part: Vec<&Token> = before
-            .take_while(|token| token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of"))
+            .take_while(|token| {
+                token.kind == Kind::Word && !matches!(token.key.as_str(), "and" | "but" | "in" | "of")
+            })
             .collect();
         let mine = |pair: &[&Token]| pair[1].key == "my" && !MY_JUDGEMENT.contains(&pair[0].key.as_str());
         let subject = same_part.iter().any(|token| elsewhere(token)) || same_part.windows(2).any(mine);
         let after = &tokens[element.at.end..];
-        let art = |token: &Token| ["vibe", "feel", "look", "aesthetic"].iter().any(|w| token.key.starts_with(w));
+        let art = |token: &Token| {
+            ["vibe", "feel", "look", "aesthetic"]
+                .iter()
+                .any(|w| token.key.starts_with(w))
+        };
         let object = after.first().is_some_and(elsewhere) && !after.get(1).is_some_and(art);
         subject || object
     }
@@ -350,7 +385,9 @@ impl Finder {
                     tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
                 // In "soft colours are lovely, pastels too" the colours have their adjective.
                 let described = noun_at > 0
-                    && self.compounds.contains_key(&(tokens[noun_at - 1].base.clone(), noun.base.clone()));
+                    && self
+                        .compounds
+                        .contains_key(&(tokens[noun_at - 1].base.clone(), noun.base.clone()));
                 if akin && !described && !self.pointing.contains(key) {
                     found.push((at..at + 1, *index, noun_at));
                 }
@@ -384,179 +421,4 @@ fn is_own_feeling(tokens: &[Token], at: &Range<usize>) -> bool {
                 && key(back + 1) == "i"
                 && (1..back).all(|b| matches!(key(b), "so" | "very" | "really" | "not" | "too"))
         })
-}
-
-/// Returns the places where a modifier of the noun may stand.
-fn modifiers(tokens: &[Token], roles: &Roles, noun: usize) -> Vec<usize> {
-    let mut places = Vec::new();
-    let joins = |at: usize| {
-        matches!(
-            tokens[at].key.as_str(),
-            "and" | "," | "or" | "too" | "not" | "n't" | "also" | "both" | "all" | "then"
-        ) || roles.has(Role::Intensifier, at)
-            || roles.has(Role::Softener, at)
-            || roles.has(Role::Reducer, at)
-            || roles.has(Role::Amplifier, at)
-    };
-    // "thick, bold lines": only other modifiers between.
-    for at in (noun.saturating_sub(5)..noun).rev() {
-        if tokens[at].kind == Kind::Break
-            || matches!(tokens[at].key.as_str(), "." | "!" | "?" | ";" | "the" | "a")
-        {
-            break;
-        }
-        if at + 1 < noun
-            && !(at + 1..noun).all(|between| joins(between) || is_adjective_like(tokens, roles, between))
-        {
-            break;
-        }
-        places.push(at);
-    }
-    // "how soft the light is".
-    if noun >= 2 {
-        let how = (noun.saturating_sub(5)..noun - 1).find(|&at| tokens[at].key == "how");
-        places.extend(how.into_iter().flat_map(|how| how + 1..noun));
-    }
-    // "the light is so soft and warm", "make the light softer".
-    let mut linked = false;
-    for at in noun + 1..tokens.len().min(noun + 9) {
-        let key = tokens[at].key.as_str();
-        if tokens[at].kind == Kind::Break || matches!(key, "." | "!" | "?" | ";" | "how" | "the") {
-            break;
-        }
-        if roles.has(Role::Contrast, at) && !linked {
-            break;
-        }
-        if roles.has(Role::Copula, at) {
-            linked = true;
-        } else if linked
-            || tokens[at].comparative
-            || (noun + 1..at).all(|t| joins(t) && !matches!(tokens[t].key.as_str(), "and" | "or" | ","))
-        {
-            places.push(at);
-        } else if !joins(at)
-            && !matches!(
-                key,
-                "in" | "here" | "that" | "which" | "this" | "of" | "image" | "picture" | "it"
-            )
-        {
-            break;
-        }
-    }
-    places.sort_unstable();
-    places.dedup();
-    places
-}
-
-/// Tells whether a word between a modifier and its noun may be another modifier.
-fn is_adjective_like(tokens: &[Token], roles: &Roles, at: usize) -> bool {
-    let token = &tokens[at];
-    token.kind == Kind::Word
-        && token.key.len() > 3
-        && !roles.has(Role::Copula, at)
-        && !roles.has(Role::Versus, at)
-        && !matches!(
-            token.key.as_str(),
-            "with" | "that" | "this" | "from" | "than" | "over" | "into" | "like" | "love" | "hate" | "have"
-        )
-}
-
-/// Tells whether a phrase judges here: "like" compares in "like a dream", "pretty" only weakens in "it is pretty dark".
-fn is_judgement(cues: &Cues, tokens: &[Token], roles: &Roles, at: &Range<usize>, cue: &Cue) -> bool {
-    let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
-    let before = at.start.checked_sub(1).map_or("", key);
-    let after = key(at.end);
-    if cue.comparative {
-        let next = at.end..tokens.len().min(at.end + 5);
-        return next.clone().any(|token| tokens[token].comparative)
-            || roles.within(Role::Reducer, &next)
-            || roles.within(Role::Amplifier, &next);
-    }
-    if at.len() > 1 {
-        return true;
-    }
-    let word = key(at.start);
-    let adverb = roles.has(Role::Copula, at.start.wrapping_sub(1));
-    match word {
-        // "looks like", "like a dream", "like, really" compare or fill; "I like a bit of grain" judges.
-        "like" | "liking" => {
-            let first_person = matches!(before, "i" | "not" | "you" | "really" | "do" | "would");
-            let compares = adverb
-                || (before == "," && !matches!(after, "the" | "this" | "these" | "how"))
-                || (matches!(after, "a" | "an" | "," | "that") && !first_person);
-            !compares && cues.allows(word, before, after)
-        }
-        // "it is pretty dark" weakens, "pretty colours" and "it is pretty and soft" judge.
-        "pretty" => {
-            let more = tokens.get(at.end).is_some_and(|next| next.kind == Kind::Word);
-            let weakens = adverb && more && !matches!(after, "and" | "but" | "in" | "with" | "though");
-            !weakens && cues.allows(word, before, after)
-        }
-        "into" if adverb => true,
-        _ => cues.allows(word, before, after),
-    }
-}
-
-/// Reads a "no" that ends its part of a sentence: "colours yes, grain no".
-fn closing_noes(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
-    let cue = Cue {
-        reach: Reach::Backward,
-        sign: -1.0,
-        strength: 0.65,
-        comparative: false,
-        emoji: false,
-    };
-    let ends = |at: usize| {
-        tokens.get(at).is_none_or(|next| {
-            next.kind != Kind::Word || matches!(next.key.as_str(), "but" | "and" | "thanks")
-        })
-    };
-    let goes_on = |at: usize| at > 0 && (tokens[at - 1].kind == Kind::Word || tokens[at - 1].key == ":");
-    (0..tokens.len())
-        .filter(|&at| tokens[at].key == "no" && ends(at + 1) && goes_on(at))
-        .map(|at| (at..at + 1, cue))
-        .collect()
-}
-
-/// Reads ratings: "8/10", "9 out of 10", "3 stars".
-fn ratings(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
-    let number = |at: usize| tokens.get(at).and_then(|token| token.key.parse::<f32>().ok());
-    let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
-    let mut found = Vec::new();
-    for at in 0..tokens.len() {
-        let Some(points) = number(at).filter(|points| (0.0..=1_000.0).contains(points)) else {
-            continue;
-        };
-        let (end, out_of) = if key(at + 1) == "/" {
-            (at + 3, number(at + 2))
-        } else if key(at + 1) == "out" && key(at + 2) == "of" {
-            (at + 4, number(at + 3))
-        } else if key(at + 1).starts_with("star") {
-            (at + 2, Some(5.0))
-        } else {
-            continue;
-        };
-        let Some(share) = out_of
-            .filter(|out_of| [5.0, 10.0, 100.0].contains(out_of))
-            .map(|out_of| points / out_of)
-        else {
-            continue;
-        };
-        let (sign, strength) = match share {
-            share if share >= 0.85 => (1.0, 0.9),
-            share if share >= 0.65 => (1.0, 0.6),
-            share if share <= 0.25 => (-1.0, 0.9),
-            share if share <= 0.45 => (-1.0, 0.6),
-            _ => continue,
-        };
-        let cue = Cue {
-            reach: Reach::Beside,
-            sign,
-            strength,
-            comparative: false,
-            emoji: false,
-        };
-        found.push((at..end.min(tokens.len()), cue));
-    }
-    found
 }

@@ -4,18 +4,20 @@
 //! |---|---|
 //! | cut the comment into tokens, correct slips | `token.rs`, `speller.rs` |
 //! | leave out instructions and markup | `guard.rs` |
-//! | find attributes, sides of the image, and words that judge | `find.rs`, `phrases.rs`, `cues.rs` with `cues.toml` |
-//! | decide which judgement is about what: clauses, negation, contrast, wishes, comparison | `clause.rs`, `judge.rs` |
+//! | find attributes, sides of the image, and words that judge | `find.rs`, `compound.rs`, `sense.rs`, `phrases.rs`, `cues.rs` with `cues.toml` |
+//! | decide which judgement is about what: clauses, negation, contrast, wishes, comparison | `clause.rs`, `judge/` |
 //! | give "these colours" a meaning from the shown image, weigh, settle contradictions | `weigh.rs` |
 //!
 //! Nothing is returned that the comment has no words for.
 
 mod clause;
+mod compound;
 mod cues;
 mod find;
 mod guard;
 mod judge;
 mod phrases;
+mod sense;
 mod speller;
 mod token;
 mod weigh;

@@ -156,10 +156,10 @@ fn import_names_what_is_wrong() {
     let entry = r#"{"attribute":"film grain","category":"texture","weight":0.5,"evidence":[]}"#;
     let cases = [
         (
-            format!(r#"{{"schema":1,"liked":[],"disliked":[],"colour":1}}"#),
+            r#"{"schema":1,"liked":[],"disliked":[],"colour":1}"#.to_owned(),
             "colour",
         ),
-        (format!(r#"{{"schema":2,"liked":[],"disliked":[]}}"#), "schema 2"),
+        (r#"{"schema":2,"liked":[],"disliked":[]}"#.to_owned(), "schema 2"),
         (
             format!(r#"{{"schema":1,"liked":[{entry}],"disliked":[{entry}]}}"#),
             "film grain",
