@@ -31,27 +31,41 @@ async fn main() -> anyhow::Result<()> {
     let sandbox = Sandbox::start(SandboxOptions::default()).await?;
     let data = tempfile::tempdir()?;
     let bot = Bot::start(settings(data.path())?, endpoint(&sandbox)).await?;
-    sandbox.wait_for_command("imagine", Duration::from_secs(60)).await?;
+    sandbox
+        .wait_for_command("imagine", Duration::from_secs(60))
+        .await?;
     let ready = bot.app().pool.ready();
-    tokio::time::timeout(Duration::from_secs(60), ready).await.context("the worker is not ready")??;
+    tokio::time::timeout(Duration::from_secs(60), ready)
+        .await
+        .context("the worker is not ready")??;
 
-    let people: Vec<_> = (0..PEOPLE).map(|number| sandbox.user(&format!("Person {number}"))).collect();
+    let people: Vec<_> = (0..PEOPLE)
+        .map(|number| sandbox.user(&format!("Person {number}")))
+        .collect();
     let arrivals = tokio::spawn(arrivals(sandbox.subscribe()));
     let mut sent = HashMap::new();
     let mut tick = tokio::time::interval(SPREAD / COMMANDS);
     for person in people.iter().cycle().take(COMMANDS as usize) {
         tick.tick().await;
         let at = Instant::now();
-        let interaction = person.command(sandbox.channel_id(), "imagine", json!({"prompt": "a lighthouse"}))?;
+        let interaction =
+            person.command(sandbox.channel_id(), "imagine", json!({"prompt": "a lighthouse"}))?;
         sent.insert(interaction, at);
     }
-    let acknowledged = tokio::time::timeout(Duration::from_secs(30), arrivals).await.context("not all were answered")???;
-    let mut latencies: Vec<Duration> =
-        sent.iter().filter_map(|(id, at)| Some(acknowledged.get(id)?.saturating_duration_since(*at))).collect();
+    let acknowledged = tokio::time::timeout(Duration::from_secs(30), arrivals)
+        .await
+        .context("not all were answered")???;
+    let mut latencies: Vec<Duration> = sent
+        .iter()
+        .filter_map(|(id, at)| Some(acknowledged.get(id)?.saturating_duration_since(*at)))
+        .collect();
     latencies.sort_unstable();
     let status = bot.app().pool.status();
     ensure!(status.running > 0, "the workers were not busy");
-    println!("{COMMANDS} commands in {SPREAD:?}, {} jobs queued, {} running", status.queued, status.running);
+    println!(
+        "{COMMANDS} commands in {SPREAD:?}, {} jobs queued, {} running",
+        status.queued, status.running
+    );
     for (name, share) in [("p50", 0.50), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)] {
         let index = ((latencies.len() as f64 * share).ceil() as usize).clamp(1, latencies.len()) - 1;
         println!("{name}  {:>8.1} ms", latencies[index].as_secs_f64() * 1000.0);
@@ -98,7 +112,11 @@ fn settings(data: &Path) -> anyhow::Result<Config> {
     config.pool.waiting_per_user = COMMANDS as usize;
     config.pool.drain_timeout_s = 0;
     let limits = &mut config.limits;
-    for limit in [&mut limits.user_burst, &mut limits.guild_burst, &mut limits.global_burst] {
+    for limit in [
+        &mut limits.user_burst,
+        &mut limits.guild_burst,
+        &mut limits.global_burst,
+    ] {
         *limit = COMMANDS;
     }
     Ok(config)

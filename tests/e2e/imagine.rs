@@ -24,7 +24,12 @@ async fn person(world: &World, name: &str, likes: &[&str], dislikes: &[&str]) ->
             profile.set(polarity, attribute, 0.9).unwrap();
         }
     }
-    world.bot().app().store.put_profile(user.id().get(), &ProfileRecord::new(profile, 0.6)).unwrap();
+    world
+        .bot()
+        .app()
+        .store
+        .put_profile(user.id().get(), &ProfileRecord::new(profile, 0.6))
+        .unwrap();
     user
 }
 
@@ -58,5 +63,8 @@ fn replies(message: &Message, to: &Message, words: &str) -> bool {
 /// Messages in a channel that show finished pictures.
 fn finished(world: &World, channel: ChannelId) -> Vec<MessageId> {
     let all = world.sandbox.messages(channel);
-    all.iter().filter(|message| crate::support::is_finished(message)).map(|message| message.id).collect()
+    all.iter()
+        .filter(|message| crate::support::is_finished(message))
+        .map(|message| message.id)
+        .collect()
 }

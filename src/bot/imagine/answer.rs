@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use serenity::all::{
-    Builder as _, ChannelId, CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateMessage, EditAttachments,
-    EditInteractionResponse, EditMessage, Http, MessageId, MessageReference, MessageReferenceKind, Nonce, UserId,
+    Builder as _, ChannelId, CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateMessage,
+    EditAttachments, EditInteractionResponse, EditMessage, Http, MessageId, MessageReference,
+    MessageReferenceKind, Nonce, UserId,
 };
 use tastemaker_pool::JobId;
 use tastemaker_storage::{InteractionRef, JobRecord};
@@ -91,7 +92,11 @@ impl Answer {
     ///
     /// # Errors
     /// With Discord's, when the last way that is left failed too.
-    pub(super) async fn deliver(&mut self, http: &Http, post: &Post) -> Result<(ChannelId, MessageId), BotError> {
+    pub(super) async fn deliver(
+        &mut self,
+        http: &Http,
+        post: &Post,
+    ) -> Result<(ChannelId, MessageId), BotError> {
         if let Some(token) = self.token() {
             match edit_response(http, &token, post).await {
                 Ok(message) => {
@@ -104,7 +109,12 @@ impl Answer {
         } else if self.interaction.is_none()
             && let Some(message) = self.message
         {
-            match self.channel.edit_message(http, message, edit(post)).await.map_err(BotError::from) {
+            match self
+                .channel
+                .edit_message(http, message, edit(post))
+                .await
+                .map_err(BotError::from)
+            {
                 Ok(_) => return Ok((self.channel, message)),
                 Err(error) if error.is_transient() || error.is_too_large() => return Err(error),
                 Err(error) => tracing::debug!(job = self.job, %error, "the answer cannot be edited any more"),
@@ -116,7 +126,12 @@ impl Answer {
     /// Sends the result as a new message and removes the one that showed its progress.
     async fn send_anew(&mut self, http: &Http, post: &Post) -> Result<(ChannelId, MessageId), BotError> {
         let message = self.new_message(post);
-        let sent = match self.channel.send_message(http, message.clone()).await.map_err(BotError::from) {
+        let sent = match self
+            .channel
+            .send_message(http, message.clone())
+            .await
+            .map_err(BotError::from)
+        {
             Ok(sent) => sent,
             Err(error) if error.discord_code().is_some_and(|code| CLOSED.contains(&code)) => {
                 tracing::info!(job = self.job, %error, "the channel is closed, sending a direct message");
@@ -162,8 +177,9 @@ pub(super) async fn reply(
     to: MessageId,
     post: &Post,
 ) -> Result<MessageId, BotError> {
-    let reference =
-        MessageReference::new(MessageReferenceKind::Default, channel).message_id(to).fail_if_not_exists(false);
+    let reference = MessageReference::new(MessageReferenceKind::Default, channel)
+        .message_id(to)
+        .fail_if_not_exists(false);
     let message = CreateMessage::new()
         .content(&post.content)
         .components(post.rows.clone())
@@ -196,5 +212,8 @@ fn edit(post: &Post) -> EditMessage {
 }
 
 fn attachments(files: &[CreateAttachment]) -> EditAttachments {
-    files.iter().cloned().fold(EditAttachments::new(), EditAttachments::add)
+    files
+        .iter()
+        .cloned()
+        .fold(EditAttachments::new(), EditAttachments::add)
 }

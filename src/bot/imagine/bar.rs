@@ -8,7 +8,9 @@ const CELLS: u64 = 16;
 /// Draws `done` of `total` as a bar; it is full only when everything is done.
 pub(super) fn bar(done: u32, total: u32) -> String {
     let filled = u64::from(done.min(total)) * CELLS / u64::from(total.max(1));
-    (0..CELLS).map(|cell| if cell < filled { '▰' } else { '▱' }).collect()
+    (0..CELLS)
+        .map(|cell| if cell < filled { '▰' } else { '▱' })
+        .collect()
 }
 
 /// Writes a duration that was measured: "0.8 s", "42 s", "3 min 5 s".

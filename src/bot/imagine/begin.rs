@@ -35,8 +35,17 @@ pub(super) struct Asked {
 /// With the pool's refusal, after which no trace of the job is left, or with the store's.
 pub(super) async fn queue(app: &App, draft: Draft, asked: Asked) -> Result<(JobRecord, JobHandle), BotError> {
     let record = app.with_store(move |store| {
-        let Draft { request, applied, profile_version } = draft;
-        let job = Job { id: store.new_job_id()?, user: asked.user, guild: asked.guild, request };
+        let Draft {
+            request,
+            applied,
+            profile_version,
+        } = draft;
+        let job = Job {
+            id: store.new_job_id()?,
+            user: asked.user,
+            guild: asked.guild,
+            request,
+        };
         let mut record = JobRecord::accepted(job, asked.channel, asked.origin, now_ms());
         record.interaction = asked.interaction;
         record.parent = asked.parent;
@@ -60,7 +69,9 @@ pub(super) async fn queue(app: &App, draft: Draft, asked: Asked) -> Result<(JobR
 pub(super) async fn follow_in_background(app: &Arc<App>, record: JobRecord, handle: JobHandle) {
     let task = records::task(app, record).await;
     let app = Arc::clone(app);
-    app.tasks.clone().spawn(async move { to_its_end(&app, task, handle).await });
+    app.tasks
+        .clone()
+        .spawn(async move { to_its_end(&app, task, handle).await });
 }
 
 /// Follows a queued job and brings its end to the person.

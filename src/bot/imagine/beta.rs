@@ -51,7 +51,14 @@ pub(super) fn round(beta: f64) -> f64 {
 /// Writes a β with one decimal place, or with two where it has them.
 pub(super) fn show(beta: f64) -> String {
     let short = format!("{beta:.1}");
-    if short.parse::<f64>().is_ok_and(|shown| (shown - beta).abs() < 0.005) { short } else { format!("{beta:.2}") }
+    if short
+        .parse::<f64>()
+        .is_ok_and(|shown| (shown - beta).abs() < 0.005)
+    {
+        short
+    } else {
+        format!("{beta:.2}")
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +75,11 @@ mod tests {
         for other in ["👍", "#\u{fe0f}\u{20e3}", "", "\u{20e3}", "5"] {
             assert_eq!(Step::from_emoji(other), None, "{other:?}");
         }
-        assert!(Step::OFFERED.iter().all(|emoji| Step::from_emoji(emoji).is_some()));
+        assert!(
+            Step::OFFERED
+                .iter()
+                .all(|emoji| Step::from_emoji(emoji).is_some())
+        );
     }
 
     #[test]

@@ -6,7 +6,11 @@ use tastemaker_pool::JobId;
 
 /// Under a picture on its way.
 pub(super) fn under_way(job: JobId) -> CreateActionRow {
-    CreateActionRow::Buttons(vec![button(ImagineId::Cancel(job), "Cancel", ButtonStyle::Secondary)])
+    CreateActionRow::Buttons(vec![button(
+        ImagineId::Cancel(job),
+        "Cancel",
+        ButtonStyle::Secondary,
+    )])
 }
 
 /// Under a result.
@@ -21,9 +25,15 @@ pub(super) fn finished(job: JobId) -> CreateActionRow {
 
 /// Under the news that there is no picture.
 pub(super) fn again(job: JobId) -> CreateActionRow {
-    CreateActionRow::Buttons(vec![button(ImagineId::Again(job), "Try again", ButtonStyle::Primary)])
+    CreateActionRow::Buttons(vec![button(
+        ImagineId::Again(job),
+        "Try again",
+        ButtonStyle::Primary,
+    )])
 }
 
 fn button(id: ImagineId, label: &str, style: ButtonStyle) -> CreateButton {
-    CreateButton::new(CustomId::Imagine(id).to_string()).label(label).style(style)
+    CreateButton::new(CustomId::Imagine(id).to_string())
+        .label(label)
+        .style(style)
 }

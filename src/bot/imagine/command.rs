@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serenity::all::{
-    CommandInteraction, Context, CreateAllowedMentions, CreateInteractionResponse, CreateInteractionResponseMessage,
-    EditInteractionResponse, Http, InteractionId,
+    CommandInteraction, Context, CreateAllowedMentions, CreateInteractionResponse,
+    CreateInteractionResponseMessage, EditInteractionResponse, Http, InteractionId,
 };
 use tastemaker_commands::imagine::{self as command, Imagine};
 use tastemaker_storage::{InteractionRef, JobOrigin};
@@ -25,11 +25,21 @@ const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
 /// # Errors
 /// With what is wrong with the options, or with the limit that was hit; both are found without waiting on anything, so
 /// that they can be told to the person alone. Whatever goes wrong later stands in the answer itself.
-pub async fn on_command(app: &Arc<App>, ctx: &Context, interaction: &CommandInteraction) -> Result<(), BotError> {
+pub async fn on_command(
+    app: &Arc<App>,
+    ctx: &Context,
+    interaction: &CommandInteraction,
+) -> Result<(), BotError> {
     let options = command::parse(&interaction.data).map_err(|error| BotError::say(error.to_string()))?;
-    let (user, guild) = (interaction.user.id.get(), interaction.guild_id.map(|guild| guild.get()));
+    let (user, guild) = (
+        interaction.user.id.get(),
+        interaction.guild_id.map(|guild| guild.get()),
+    );
     if options.count > app.config.generation.max_count {
-        return Err(BotError::say(format!("I make at most {} pictures at once here.", app.config.generation.max_count)));
+        return Err(BotError::say(format!(
+            "I make at most {} pictures at once here.",
+            app.config.generation.max_count
+        )));
     }
     app.pool.admit(user, guild)?;
     interaction.create_response(&ctx.http, deferred()).await?;
@@ -91,6 +101,10 @@ pub(super) fn token(app: &App, id: InteractionId, token: &str) -> InteractionRef
 pub(super) async fn answer_failure(http: &Http, token: &str, error: &BotError) -> Result<(), BotError> {
     use serenity::builder::Builder as _;
     let text = Incident::report(error, "imagine").message;
-    EditInteractionResponse::new().content(text).allowed_mentions(CreateAllowedMentions::new()).execute(http, token).await?;
+    EditInteractionResponse::new()
+        .content(text)
+        .allowed_mentions(CreateAllowedMentions::new())
+        .execute(http, token)
+        .await?;
     Ok(())
 }

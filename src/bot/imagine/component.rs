@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serenity::all::{
     ComponentInteraction, Context, CreateAllowedMentions, CreateAttachment, CreateInteractionResponse,
-    CreateInteractionResponseFollowup, CreateInteractionResponseMessage, EditInteractionResponse, ModalInteraction,
+    CreateInteractionResponseFollowup, CreateInteractionResponseMessage, EditInteractionResponse,
+    ModalInteraction,
 };
 use tastemaker_commands::ImagineId;
 use tastemaker_pool::JobId;
@@ -52,7 +53,10 @@ async fn another(
     source: JobId,
     origin: JobOrigin,
 ) -> Result<(), BotError> {
-    let (user, guild) = (interaction.user.id.get(), interaction.guild_id.map(|guild| guild.get()));
+    let (user, guild) = (
+        interaction.user.id.get(),
+        interaction.guild_id.map(|guild| guild.get()),
+    );
     app.pool.admit(user, guild)?;
     interaction.create_response(&ctx.http, deferred()).await?;
     let asked = Asked {
@@ -86,9 +90,16 @@ async fn accept(app: &Arc<App>, source: JobId, asked: Asked) -> Result<(), BotEr
 }
 
 /// Explains a picture, to whoever asks and to nobody else.
-async fn explain(app: &App, ctx: &Context, interaction: &ComponentInteraction, job: JobId) -> Result<(), BotError> {
+async fn explain(
+    app: &App,
+    ctx: &Context,
+    interaction: &ComponentInteraction,
+    job: JobId,
+) -> Result<(), BotError> {
     let response = CreateInteractionResponseMessage::new().ephemeral(true);
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Defer(response)).await?;
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Defer(response))
+        .await?;
     let record = match records::job(app, job).await {
         Ok(record) => record,
         Err(error) => return answer_failure(&ctx.http, &interaction.token, &error).await,
@@ -105,11 +116,20 @@ async fn explain(app: &App, ctx: &Context, interaction: &ComponentInteraction, j
 }
 
 /// Deletes a picture, its record and its message, for its owner only.
-async fn delete(app: &App, ctx: &Context, interaction: &ComponentInteraction, job: JobId) -> Result<(), BotError> {
-    interaction.create_response(&ctx.http, CreateInteractionResponse::Acknowledge).await?;
+async fn delete(
+    app: &App,
+    ctx: &Context,
+    interaction: &ComponentInteraction,
+    job: JobId,
+) -> Result<(), BotError> {
+    interaction
+        .create_response(&ctx.http, CreateInteractionResponse::Acknowledge)
+        .await?;
     let record = records::job(app, job).await?;
     if record.job.user != interaction.user.id.get() {
-        return Err(BotError::say("Only the person who asked for this picture can delete it."));
+        return Err(BotError::say(
+            "Only the person who asked for this picture can delete it.",
+        ));
     }
     // The data first: it is what deleting promises, and a message without it can still be deleted by hand.
     app.with_store(move |store| store.delete_job(job)).await?;
@@ -123,11 +143,20 @@ async fn delete(app: &App, ctx: &Context, interaction: &ComponentInteraction, jo
 }
 
 /// Removes the message with the button, and the picture's own where that is another one.
-async fn remove_messages(ctx: &Context, interaction: &ComponentInteraction, record: &JobRecord) -> Result<(), BotError> {
+async fn remove_messages(
+    ctx: &Context,
+    interaction: &ComponentInteraction,
+    record: &JobRecord,
+) -> Result<(), BotError> {
     // Through the interaction first: that works where the bot is no member.
     if let Err(error) = interaction.delete_response(&ctx.http).await {
         tracing::debug!(%error, "deleting through the channel instead");
-        match interaction.channel_id.delete_message(&ctx.http, interaction.message.id).await.map_err(BotError::from) {
+        match interaction
+            .channel_id
+            .delete_message(&ctx.http, interaction.message.id)
+            .await
+            .map_err(BotError::from)
+        {
             Err(error) if error.is_gone() => {}
             other => other?,
         }

@@ -92,7 +92,10 @@ pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer,
         return;
     }
     let request = &task.record.job.request;
-    let post = Post { files: Some(pictures::results(request, &pngs)), ..render::finished(task) };
+    let post = Post {
+        files: Some(pictures::results(request, &pngs)),
+        ..render::finished(task)
+    };
     match persist(app, task, answer, post, &pngs).await {
         Ok(place) => {
             delivered(app, task, Some(place)).await;
@@ -114,7 +117,11 @@ pub(super) async fn fail(app: &App, task: &mut Task, answer: &mut Answer, error:
 
 /// Shows the failure of a job that was written down.
 pub(super) async fn show_failure(app: &App, task: &mut Task, answer: &mut Answer) {
-    let message = task.record.failure.clone().unwrap_or_else(|| "Something broke on my side.".to_owned());
+    let message = task
+        .record
+        .failure
+        .clone()
+        .unwrap_or_else(|| "Something broke on my side.".to_owned());
     let post = render::failed(task, &message);
     match persist(app, task, answer, post, &[]).await {
         Ok(place) => delivered(app, task, Some(place)).await,
@@ -142,7 +149,8 @@ async fn persist(
             let smaller = spawn_blocking(move || pictures::smaller(&request, &pngs, shrinkings)).await;
             post.files = Some(smaller.map_err(BotError::internal)?.map_err(BotError::internal)?);
             if shrinkings == 0 {
-                post.content.push_str("\n-# Compressed, because this channel takes no larger files.");
+                post.content
+                    .push_str("\n-# Compressed, because this channel takes no larger files.");
             }
             shrinkings += 1;
             continue;
@@ -207,7 +215,10 @@ async fn undeliverable(app: &App, task: &mut Task, error: &BotError) {
 /// Puts the reactions that move β under a result. Where that is not permitted, buttons still do their part.
 pub(super) async fn offer_reactions(app: &App, (channel, message): (ChannelId, MessageId)) {
     for emoji in Step::OFFERED {
-        if let Err(error) = channel.create_reaction(&app.http, message, ReactionType::Unicode(emoji.to_owned())).await {
+        if let Err(error) = channel
+            .create_reaction(&app.http, message, ReactionType::Unicode(emoji.to_owned()))
+            .await
+        {
             tracing::debug!(%error, "no reactions here");
             return;
         }

@@ -61,17 +61,26 @@ pub(super) async fn follow(app: &App, task: &mut Task, answer: &mut Answer, mut 
             Some(JobEvent::Failed(error)) => return End::Failed(error),
             Some(JobEvent::Cancelled) => return End::Cancelled,
             Some(JobEvent::Queued { position, eta }) => {
-                news = Some(News { post: render::queued(task, position, eta), preview: None });
+                news = Some(News {
+                    post: render::queued(task, position, eta),
+                    preview: None,
+                });
             }
             Some(JobEvent::Started) => {
                 task.record.state = JobState::Running;
                 records::save(app, &task.record).await;
-                news = Some(News { post: render::drawing(task, 0, task.record.job.request.steps), preview: None });
+                news = Some(News {
+                    post: render::drawing(task, 0, task.record.job.request.steps),
+                    preview: None,
+                });
             }
             Some(JobEvent::Progress { done, total, preview }) => {
                 // A preview not shown yet is still the latest one.
                 let preview = preview.or_else(|| news.take().and_then(|unread| unread.preview));
-                news = Some(News { post: render::drawing(task, done, total), preview });
+                news = Some(News {
+                    post: render::drawing(task, done, total),
+                    preview,
+                });
             }
         }
     }
@@ -83,7 +92,9 @@ async fn show(app: &App, task: &mut Task, answer: &mut Answer, news: News) {
     if let Some(picture) = preview {
         match spawn_blocking(move || pictures::preview(&picture)).await {
             Ok(Ok(file)) => post.files = Some(vec![file]),
-            Ok(Err(error)) => tracing::warn!(job = task.record.job.id, %error, "a preview could not be encoded"),
+            Ok(Err(error)) => {
+                tracing::warn!(job = task.record.job.id, %error, "a preview could not be encoded")
+            }
             Err(error) => tracing::warn!(job = task.record.job.id, %error, "a preview could not be encoded"),
         }
     }

@@ -14,7 +14,8 @@ pub(super) struct Held(Mutex<BTreeMap<JobId, JobRecord>>);
 impl Held {
     /// Adds jobs.
     pub(super) fn hold(&self, records: impl IntoIterator<Item = JobRecord>) {
-        self.lock().extend(records.into_iter().map(|record| (record.job.id, record)));
+        self.lock()
+            .extend(records.into_iter().map(|record| (record.job.id, record)));
     }
 
     /// Returns the jobs held, oldest first.
@@ -30,7 +31,11 @@ impl Held {
     ) -> Option<(JobRecord, Result<T, E>)> {
         let mut held = self.lock();
         let result = submit(held.get(&id)?);
-        let record = if result.is_ok() { held.remove(&id) } else { held.get(&id).cloned() };
+        let record = if result.is_ok() {
+            held.remove(&id)
+        } else {
+            held.get(&id).cloned()
+        };
         record.map(|record| (record, result))
     }
 
@@ -41,7 +46,10 @@ impl Held {
 
     /// Takes out all jobs of a person.
     pub(super) fn take_user(&self, user: UserId) -> Vec<JobRecord> {
-        self.lock().extract_if(.., |_, record| record.job.user == user).map(|(_, record)| record).collect()
+        self.lock()
+            .extract_if(.., |_, record| record.job.user == user)
+            .map(|(_, record)| record)
+            .collect()
     }
 
     // Every change is a single insertion or removal, so a map whose lock was poisoned is still sound.
@@ -66,8 +74,14 @@ mod tests {
         let held = Held::default();
         held.hold([record(2, 1), record(1, 1)]);
         assert_eq!(held.ids(), [1, 2]);
-        assert!(held.offer(1, |_| Err::<(), _>("full")).is_some_and(|(_, result)| result.is_err()));
-        assert!(held.offer(1, |_| Ok::<_, ()>(())).is_some_and(|(_, result)| result.is_ok()));
+        assert!(
+            held.offer(1, |_| Err::<(), _>("full"))
+                .is_some_and(|(_, result)| result.is_err())
+        );
+        assert!(
+            held.offer(1, |_| Ok::<_, ()>(()))
+                .is_some_and(|(_, result)| result.is_ok())
+        );
         assert!(held.offer(1, |_| Ok::<_, ()>(())).is_none());
         assert_eq!(held.ids(), [2]);
     }

@@ -120,8 +120,14 @@ mod tests {
     #[test]
     fn a_step_beyond_the_end_opens_nothing() {
         let ladders = Ladders::default();
-        assert!(matches!(ladders.react(1, 1.0, Step::Up, 0.2), Reacted::AlreadyThere));
-        assert!(matches!(ladders.react(1, 0.0, Step::To(0.0), 0.2), Reacted::AlreadyThere));
+        assert!(matches!(
+            ladders.react(1, 1.0, Step::Up, 0.2),
+            Reacted::AlreadyThere
+        ));
+        assert!(matches!(
+            ladders.react(1, 0.0, Step::To(0.0), 0.2),
+            Reacted::AlreadyThere
+        ));
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub(super) fn results(request: &ImageRequest, pngs: &[Vec<u8>]) -> Vec<CreateAtt
 }
 
 /// Makes smaller files of a result: JPEG in place of PNG, at half the size for every further `attempt`.
-pub(super) fn smaller(request: &ImageRequest, pngs: &[Vec<u8>], attempt: u32) -> ImageResult<Vec<CreateAttachment>> {
+pub(super) fn smaller(
+    request: &ImageRequest,
+    pngs: &[Vec<u8>],
+    attempt: u32,
+) -> ImageResult<Vec<CreateAttachment>> {
     let jpegs = pngs.iter().map(|png| {
         let mut picture = load_from_memory_with_format(png, ImageFormat::Png)?.into_rgb8();
         if attempt > 0 {
@@ -52,7 +56,8 @@ fn named(request: &ImageRequest, files: &[Vec<u8>], extension: &str) -> Vec<Crea
     let description = text::cut(&request.prompt, DESCRIPTION_LIMIT);
     let file = |(index, bytes): (usize, &Vec<u8>)| {
         let seed = request.seed_of(u8::try_from(index).unwrap_or(u8::MAX));
-        CreateAttachment::bytes(bytes.clone(), format!("tastemaker-{seed}.{extension}")).description(&description)
+        CreateAttachment::bytes(bytes.clone(), format!("tastemaker-{seed}.{extension}"))
+            .description(&description)
     };
     files.iter().enumerate().map(file).collect()
 }
@@ -80,7 +85,10 @@ mod tests {
     fn results_are_named_by_their_seeds() {
         let mut request = task(0.6).record.job.request;
         request.count = 2;
-        let names: Vec<String> = results(&request, &[png(8, 8), png(8, 8)]).into_iter().map(|it| it.filename).collect();
+        let names: Vec<String> = results(&request, &[png(8, 8), png(8, 8)])
+            .into_iter()
+            .map(|it| it.filename)
+            .collect();
         assert_eq!(names, ["tastemaker-7.png", "tastemaker-8.png"]);
     }
 

@@ -23,25 +23,37 @@ use crate::bot::context::App;
 use crate::bot::errors::{BotError, Incident};
 
 /// Said to someone whose picture is plain for want of a profile.
-const NO_TASTE: &str = "I don't know your taste yet, so there is nothing to turn up. /onboard takes a few comments on pictures.";
+const NO_TASTE: &str =
+    "I don't know your taste yet, so there is nothing to turn up. /onboard takes a few comments on pictures.";
 
 /// Answers a reaction, added or taken away.
 ///
 /// # Errors
 /// With the store's, or with Discord's.
-pub async fn on_reaction(app: &Arc<App>, ctx: &Context, reaction: &Reaction, added: bool) -> Result<(), BotError> {
+pub async fn on_reaction(
+    app: &Arc<App>,
+    ctx: &Context,
+    reaction: &Reaction,
+    added: bool,
+) -> Result<(), BotError> {
     let in_guild = reaction.guild_id.is_some();
     if in_guild && !added {
         return Ok(());
     }
-    let (Some(user), ReactionType::Unicode(emoji)) = (reaction.user_id, &reaction.emoji) else { return Ok(()) };
-    let Some(step) = Step::from_emoji(emoji) else { return Ok(()) };
+    let (Some(user), ReactionType::Unicode(emoji)) = (reaction.user_id, &reaction.emoji) else {
+        return Ok(());
+    };
+    let Some(step) = Step::from_emoji(emoji) else {
+        return Ok(());
+    };
     let message = reaction.message_id.get();
     let source = app.with_store(move |store| {
         let id = store.job_of_message(message)?;
         id.map_or(Ok(None), |id| store.job(id))
     });
-    let Some(source) = source.await? else { return Ok(()) };
+    let Some(source) = source.await? else {
+        return Ok(());
+    };
     if source.job.user != user.get() || source.state != JobState::Done {
         return Ok(());
     }
@@ -49,9 +61,15 @@ pub async fn on_reaction(app: &Arc<App>, ctx: &Context, reaction: &Reaction, add
         tracing::debug!(%error, "the reaction stays");
     }
     let (id, base) = (source.job.id, source.job.request.beta);
-    match app.deliveries.ladders.react(id, base, step, app.config.generation.reaction_step) {
+    match app
+        .deliveries
+        .ladders
+        .react(id, base, step, app.config.generation.reaction_step)
+    {
         Reacted::Joined => Ok(()),
-        Reacted::AlreadyThere => say(&ctx.http, &source, &format!("β is already {}.", beta::show(base))).await,
+        Reacted::AlreadyThere => {
+            say(&ctx.http, &source, &format!("β is already {}.", beta::show(base))).await
+        }
         Reacted::Opened(aim) => {
             let climb = climb_to_the_end(Arc::clone(app), source, aim);
             app.tasks.spawn(climb);
@@ -73,7 +91,10 @@ impl Drop for Climb<'_> {
 }
 
 async fn climb_to_the_end(app: Arc<App>, source: JobRecord, aim: watch::Receiver<f64>) {
-    let _climb = Climb { deliveries: &app.deliveries, source: source.job.id };
+    let _climb = Climb {
+        deliveries: &app.deliveries,
+        source: source.job.id,
+    };
     if let Err(error) = climb(&app, &source, aim).await {
         let incident = Incident::report(&error, "reaction");
         if let Err(error) = say(&app.http, &source, &incident.message).await {
@@ -84,7 +105,11 @@ async fn climb_to_the_end(app: Arc<App>, source: JobRecord, aim: watch::Receiver
 
 /// Draws what the aim settles on, and begins again whenever it moves before the picture is there.
 async fn climb(app: &App, source: &JobRecord, mut aim: watch::Receiver<f64>) -> Result<(), BotError> {
-    let taste = if render::is_personal(source) { None } else { records::taste(app, source.job.user).await? };
+    let taste = if render::is_personal(source) {
+        None
+    } else {
+        records::taste(app, source.job.user).await?
+    };
     if taste.is_none() && !render::is_personal(source) {
         return Err(BotError::say(NO_TASTE));
     }
@@ -136,7 +161,10 @@ async fn draw(
     };
     let (record, handle) = begin::queue(app, draft, asked).await?;
     let id = record.job.id;
-    let mut task = Task { record, parent: Some(Parent::of(source)) };
+    let mut task = Task {
+        record,
+        parent: Some(Parent::of(source)),
+    };
     task.record.message = match spare {
         Some(message) => Some(message),
         None => announce(app, source, &task).await,
@@ -193,7 +221,9 @@ async fn same_picture(
         let same = |record: &JobRecord| record.state == JobState::Done && record.job.request == request;
         Ok(store.jobs_of(user)?.into_iter().rev().find(same))
     });
-    let Some(record) = found.await? else { return Ok(None) };
+    let Some(record) = found.await? else {
+        return Ok(None);
+    };
     Ok(records::pictures(app, &record).await?.map(|pngs| (record, pngs)))
 }
 
@@ -208,19 +238,39 @@ async fn show_again(
     if let Some(message) = spare {
         delete(&app.http, source, message).await;
     }
-    let Some((channel, message)) = super::place(source) else { return Ok(()) };
+    let Some((channel, message)) = super::place(source) else {
+        return Ok(());
+    };
     let files = Some(pictures::results(&record.job.request, pngs));
     let id = record.job.id;
-    let task = Task { record: JobRecord { origin: JobOrigin::Beta, ..record }, parent: Some(Parent::of(source)) };
-    let shown = answer::reply(&app.http, channel, message, &Post { files, ..render::finished(&task) }).await?;
-    app.with_store(move |store| store.link_message(shown.get(), id)).await?;
+    let task = Task {
+        record: JobRecord {
+            origin: JobOrigin::Beta,
+            ..record
+        },
+        parent: Some(Parent::of(source)),
+    };
+    let shown = answer::reply(
+        &app.http,
+        channel,
+        message,
+        &Post {
+            files,
+            ..render::finished(&task)
+        },
+    )
+    .await?;
+    app.with_store(move |store| store.link_message(shown.get(), id))
+        .await?;
     deliver::offer_reactions(app, (channel, shown)).await;
     Ok(())
 }
 
 /// Replies to a picture with a few words.
 async fn say(http: &Http, source: &JobRecord, words: &str) -> Result<(), BotError> {
-    let Some((channel, message)) = super::place(source) else { return Ok(()) };
+    let Some((channel, message)) = super::place(source) else {
+        return Ok(());
+    };
     let reply = CreateMessage::new()
         .content(words)
         .reference_message((channel, message))
@@ -230,7 +280,9 @@ async fn say(http: &Http, source: &JobRecord, words: &str) -> Result<(), BotErro
 }
 
 async fn delete(http: &Http, source: &JobRecord, message: u64) {
-    let Some((channel, _)) = super::place(source) else { return };
+    let Some((channel, _)) = super::place(source) else {
+        return;
+    };
     if let Err(error) = channel.delete_message(http, message.max(1)).await {
         tracing::debug!(%error, "the reply stays");
     }

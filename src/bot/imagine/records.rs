@@ -16,7 +16,9 @@ pub(super) async fn save(app: &App, record: &JobRecord) {
     let owned = record.clone();
     match app.with_store(move |store| store.put_job(&owned)).await {
         Ok(()) => {}
-        Err(BotError::Store(StoreError::NoSuchJob { id })) => tracing::debug!(job = id, "deleted while under way"),
+        Err(BotError::Store(StoreError::NoSuchJob { id })) => {
+            tracing::debug!(job = id, "deleted while under way")
+        }
         Err(error) => tracing::error!(job = record.job.id, %error, "a job could not be written down"),
     }
 }
@@ -26,7 +28,9 @@ pub(super) async fn save(app: &App, record: &JobRecord) {
 /// # Errors
 /// With words for the person, when it was deleted.
 pub(super) async fn job(app: &App, id: JobId) -> Result<JobRecord, BotError> {
-    app.with_store(move |store| store.job(id)).await?.ok_or_else(|| BotError::say(FORGOTTEN))
+    app.with_store(move |store| store.job(id))
+        .await?
+        .ok_or_else(|| BotError::say(FORGOTTEN))
 }
 
 /// Reads a person's taste; `None` without a profile.
@@ -44,7 +48,10 @@ pub(super) async fn task(app: &App, record: JobRecord) -> Task {
         Some(id) => app.with_store(move |store| store.job(id)).await.ok().flatten(),
         None => None,
     };
-    Task { parent: parent.as_ref().map(Parent::of), record }
+    Task {
+        parent: parent.as_ref().map(Parent::of),
+        record,
+    }
 }
 
 /// Reads the pictures of a job; `None` when some have left the store.
@@ -53,5 +60,6 @@ pub(super) async fn task(app: &App, record: JobRecord) -> Task {
 /// With the store's.
 pub(super) async fn pictures(app: &App, record: &JobRecord) -> Result<Option<Vec<Vec<u8>>>, BotError> {
     let (id, count) = (record.job.id, record.job.request.count);
-    app.with_store(move |store| (0..count).map(|index| store.image(id, index)).collect()).await
+    app.with_store(move |store| (0..count).map(|index| store.image(id, index)).collect())
+        .await
 }

@@ -85,7 +85,11 @@ async fn queue_all(app: &Arc<App>) {
 }
 
 async fn queue(app: &Arc<App>, id: JobId) {
-    let Some((record, queued)) = app.deliveries.held.offer(id, |record| app.pool.submit(record.job.clone())) else {
+    let Some((record, queued)) = app
+        .deliveries
+        .held
+        .offer(id, |record| app.pool.submit(record.job.clone()))
+    else {
         return;
     };
     match queued {

@@ -29,7 +29,10 @@ pub(super) struct Parent {
 impl Parent {
     /// Takes what is told from a record.
     pub(super) fn of(record: &JobRecord) -> Self {
-        Self { beta: record.job.request.beta, user: record.job.user }
+        Self {
+            beta: record.job.request.beta,
+            user: record.job.user,
+        }
     }
 }
 
@@ -50,12 +53,18 @@ pub(super) fn queued(task: &Task, position: usize, eta: Option<Duration>) -> Pos
 
 /// Shows a job being drawn.
 pub(super) fn drawing(task: &Task, done: u32, total: u32) -> Post {
-    under_way(task, &format!("`{}` step {done} of {total}", bar::bar(done, total)))
+    under_way(
+        task,
+        &format!("`{}` step {done} of {total}", bar::bar(done, total)),
+    )
 }
 
 /// Shows a job that goes on after a restart.
 pub(super) fn kept(task: &Task) -> Post {
-    under_way(task, "I'm restarting. Your picture is safe and comes right after.")
+    under_way(
+        task,
+        "I'm restarting. Your picture is safe and comes right after.",
+    )
 }
 
 fn under_way(task: &Task, news: &str) -> Post {
@@ -82,7 +91,11 @@ pub(super) fn finished(task: &Task) -> Post {
     if !is_personal(&task.record) {
         content.push_str("\n-# Plain, because I don't know your taste yet: comment on a few pictures with /onboard, and I draw for you.");
     }
-    Post { content, rows: vec![buttons::finished(job.id)], files: None }
+    Post {
+        content,
+        rows: vec![buttons::finished(job.id)],
+        files: None,
+    }
 }
 
 /// Shows that a job failed, in words fit for the person.
@@ -113,7 +126,10 @@ pub(super) fn is_personal(record: &JobRecord) -> bool {
 fn heading(task: &Task) -> String {
     let JobRecord { job, origin, .. } = &task.record;
     let beta = job.request.beta;
-    let before = task.parent.filter(|_| *origin == JobOrigin::Beta).map(|parent| beta::show(parent.beta));
+    let before = task
+        .parent
+        .filter(|_| *origin == JobOrigin::Beta)
+        .map(|parent| beta::show(parent.beta));
     let degree = match before {
         _ if !is_personal(&task.record) => "plain".to_owned(),
         Some(before) => format!("β {} (was {before})", beta::show(beta)),
@@ -183,23 +199,44 @@ pub(super) mod tests {
             count: 1,
             variations: Vec::new(),
         };
-        let mut record = JobRecord::accepted(Job { id: 3, user: 11, guild: None, request }, 5, JobOrigin::Imagine, 0);
-        let applied = |attribute: &str, liked, weight| AppliedAttribute { attribute: attribute.into(), liked, weight };
+        let mut record = JobRecord::accepted(
+            Job {
+                id: 3,
+                user: 11,
+                guild: None,
+                request,
+            },
+            5,
+            JobOrigin::Imagine,
+            0,
+        );
+        let applied = |attribute: &str, liked, weight| AppliedAttribute {
+            attribute: attribute.into(),
+            liked,
+            weight,
+        };
         record.applied = vec![
             applied("watercolour", true, 0.9),
             applied("soft light", true, 0.5),
             applied("neon colours", false, 0.7),
         ];
         record.profile_version = Some(4);
-        record.receipt =
-            Some(Receipt { model: "embedded".into(), model_hash: "0123456789ab".into(), elapsed_ms: 8300, finished_at: 0 });
+        record.receipt = Some(Receipt {
+            model: "embedded".into(),
+            model_hash: "0123456789ab".into(),
+            elapsed_ms: 8300,
+            finished_at: 0,
+        });
         Task { record, parent: None }
     }
 
     #[test]
     fn a_result_says_how_it_was_made() {
         let post = finished(&task(0.6));
-        assert_eq!(post.content, "**a \\*lighthouse\\*** · β 0.6\nseed 7 · 8.3 s · embedded");
+        assert_eq!(
+            post.content,
+            "**a \\*lighthouse\\*** · β 0.6\nseed 7 · 8.3 s · embedded"
+        );
     }
 
     #[test]
@@ -225,10 +262,16 @@ pub(super) mod tests {
     fn several_pictures_show_their_seeds_and_a_variation_what_changed() {
         let mut task = task(0.6);
         task.record.job.request.count = 4;
-        task.record.job.request.variations = vec![Variation { seed: 99, strength: 0.35 }];
+        task.record.job.request.variations = vec![Variation {
+            seed: 99,
+            strength: 0.35,
+        }];
         let content = finished(&task).content;
         assert!(content.contains("seed 7–10"), "{content}");
-        assert!(content.contains("35 % of the way towards that of seed 99."), "{content}");
+        assert!(
+            content.contains("35 % of the way towards that of seed 99."),
+            "{content}"
+        );
     }
 
     #[test]
@@ -236,7 +279,11 @@ pub(super) mod tests {
         let mut task = task(0.6);
         task.record.origin = JobOrigin::Again;
         task.parent = Some(Parent { beta: 0.6, user: 12 });
-        assert!(finished(&task).content.contains("· again, for <@11> and in their taste"));
+        assert!(
+            finished(&task)
+                .content
+                .contains("· again, for <@11> and in their taste")
+        );
         task.parent = Some(Parent { beta: 0.6, user: 11 });
         assert!(!finished(&task).content.contains("<@"));
     }
@@ -245,7 +292,10 @@ pub(super) mod tests {
     fn the_queue_is_told_as_a_place_and_a_time() {
         assert!(queued(&task(0.6), 1, None).content.ends_with("\nNext in line."));
         let content = queued(&task(0.6), 3, Some(Duration::from_secs(42))).content;
-        assert!(content.ends_with("\nNumber 3 in line, ready in about 45 s."), "{content}");
+        assert!(
+            content.ends_with("\nNumber 3 in line, ready in about 45 s."),
+            "{content}"
+        );
         assert!(drawing(&task(0.6), 5, 20).content.contains("step 5 of 20"));
     }
 
@@ -253,9 +303,18 @@ pub(super) mod tests {
     fn the_longest_message_fits() {
         let mut task = task(0.6);
         task.record.origin = JobOrigin::Beta;
-        task.parent = Some(Parent { beta: 0.4, user: u64::MAX });
+        task.parent = Some(Parent {
+            beta: 0.4,
+            user: u64::MAX,
+        });
         task.record.job.request.prompt = "*".repeat(1000);
-        task.record.job.request.variations = vec![Variation { seed: u64::MAX, strength: 0.35 }; 16];
+        task.record.job.request.variations = vec![
+            Variation {
+                seed: u64::MAX,
+                strength: 0.35
+            };
+            16
+        ];
         let worst = failed(&task, &"x".repeat(400)).content.chars().count();
         assert!(worst.max(finished(&task).content.chars().count()) < 1900);
     }

@@ -45,7 +45,9 @@ pub(super) fn command_line(request: &ImageRequest, model: &str) -> String {
 
 /// Quotes an argument for a POSIX shell, where it needs that.
 fn quote(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | ':' | '_' | '/' | '-');
+    let plain = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '.' | ':' | '_' | '/' | '-')
+    };
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
     }
@@ -62,7 +64,10 @@ mod tests {
     #[test]
     fn the_command_line_says_everything() {
         let mut request = task(0.6).record.job.request;
-        request.variations.push(Variation { seed: 9, strength: 0.35 });
+        request.variations.push(Variation {
+            seed: 9,
+            strength: 0.35,
+        });
         assert_eq!(
             command_line(&request, "embedded"),
             "tastemaker imagine 'a *lighthouse*' --model embedded --like 'watercolour, soft light' \
@@ -83,6 +88,9 @@ mod tests {
         request.prompt = "--out /etc".into();
         request.negative = "-x".into();
         let line = command_line(&request, "embedded");
-        assert!(line.contains(" --negative=-x ") && line.ends_with(" -- '--out /etc'"), "{line}");
+        assert!(
+            line.contains(" --negative=-x ") && line.ends_with(" -- '--out /etc'"),
+            "{line}"
+        );
     }
 }

@@ -32,7 +32,10 @@ mod tests {
                 let (width, height) = size(aspect, (native, native), multiple);
                 assert_eq!((width % multiple, height % multiple), (0, 0));
                 let area = f64::from(width * height) / f64::from(native * native);
-                assert!((0.75..1.25).contains(&area), "{native} {aspect:?}: {width}×{height}");
+                assert!(
+                    (0.75..1.25).contains(&area),
+                    "{native} {aspect:?}: {width}×{height}"
+                );
             }
         }
     }

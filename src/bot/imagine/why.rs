@@ -25,7 +25,9 @@ pub(super) struct Clash<'a> {
 pub(super) fn named_in<'v>(prompt: &str, vocabulary: &'v Vocabulary) -> Vec<&'v AttributeDef> {
     let prompt = words(prompt);
     let names = |attribute: &&AttributeDef| {
-        std::iter::once(&attribute.name).chain(&attribute.words).any(|word| prompt.contains(&words(word)))
+        std::iter::once(&attribute.name)
+            .chain(&attribute.words)
+            .any(|word| prompt.contains(&words(word)))
     };
     vocabulary.attributes().iter().filter(names).collect()
 }
@@ -35,7 +37,9 @@ pub(super) fn clashes<'a>(record: &'a JobRecord, vocabulary: &'a Vocabulary) -> 
     let asked = named_in(&record.job.request.prompt, vocabulary);
     let mut found = Vec::new();
     for applied in &record.applied {
-        let Some(definition) = vocabulary.get(&applied.attribute) else { continue };
+        let Some(definition) = vocabulary.get(&applied.attribute) else {
+            continue;
+        };
         let other = asked.iter().find(|asked| {
             asked.category == definition.category && (asked.name != definition.name) == applied.liked
         });
@@ -47,7 +51,11 @@ pub(super) fn clashes<'a>(record: &'a JobRecord, vocabulary: &'a Vocabulary) -> 
 /// Lower-case words between single spaces, with one at either end, so that whole words can be searched for.
 fn words(text: &str) -> String {
     let mut plain = String::from(" ");
-    for word in text.to_lowercase().split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in text
+        .to_lowercase()
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         plain.push_str(word);
         plain.push(' ');
     }
@@ -80,7 +88,9 @@ pub(super) fn embed(record: &JobRecord, vocabulary: &Vocabulary, model: &str) ->
         embed = embed.field("Make it again", "The command line is in the file below.", false);
     }
     match record.profile_version {
-        Some(version) => embed.footer(CreateEmbedFooter::new(format!("Profile version {version}. Change it with /profile edit."))),
+        Some(version) => embed.footer(CreateEmbedFooter::new(format!(
+            "Profile version {version}. Change it with /profile edit."
+        ))),
         None => embed,
     }
 }
@@ -94,25 +104,42 @@ pub(super) fn long_command(request: &ImageRequest, model: &str) -> Option<String
 fn steering(record: &JobRecord) -> String {
     let request = &record.job.request;
     if !render::is_personal(record) {
-        return "Not at all: there was no profile. /onboard makes one from a few comments on pictures.".to_owned();
+        return "Not at all: there was no profile. /onboard makes one from a few comments on pictures."
+            .to_owned();
     }
     if request.beta == 0.0 {
         return "Not at all: β is 0, so this is what anybody gets for this prompt and seed.".to_owned();
     }
     let how = match request.conditioning.as_str() {
-        "guidance" => "At every step the picture is pushed from what you dislike towards what you like, beside the push towards the prompt",
-        "reference" => "What you like is mixed into the prompt and what you dislike into what to avoid, and both push the picture at every step",
-        _ => "The prompt's meaning is moved from what you dislike towards what you like before the picture is drawn",
+        "guidance" => {
+            "At every step the picture is pushed from what you dislike towards what you like, beside the push towards the prompt"
+        }
+        "reference" => {
+            "What you like is mixed into the prompt and what you dislike into what to avoid, and both push the picture at every step"
+        }
+        _ => {
+            "The prompt's meaning is moved from what you dislike towards what you like before the picture is drawn"
+        }
     };
-    format!("β {} of 1.0. {how} (mode `{}`).", beta::show(request.beta), text::cut(&request.conditioning, 32))
+    format!(
+        "β {} of 1.0. {how} (mode `{}`).",
+        beta::show(request.beta),
+        text::cut(&request.conditioning, 32)
+    )
 }
 
 /// One line an attribute, strongest first; `None` if there is none.
 fn attributes(record: &JobRecord, vocabulary: &Vocabulary, liked: bool) -> Option<String> {
     let mut lines = Vec::new();
     for applied in record.applied.iter().filter(|applied| applied.liked == liked) {
-        let category = vocabulary.get(&applied.attribute).map_or("other", |definition| &definition.category);
-        lines.push(format!("{} · {category} · {:.2}", text::escape(&text::cut(&applied.attribute, 60)), applied.weight));
+        let category = vocabulary
+            .get(&applied.attribute)
+            .map_or("other", |definition| &definition.category);
+        lines.push(format!(
+            "{} · {category} · {:.2}",
+            text::escape(&text::cut(&applied.attribute, 60)),
+            applied.weight
+        ));
     }
     (!lines.is_empty()).then(|| within(lines, 900))
 }
@@ -120,7 +147,10 @@ fn attributes(record: &JobRecord, vocabulary: &Vocabulary, liked: bool) -> Optio
 fn overridden(clashes: &[Clash<'_>]) -> Option<String> {
     let line = |clash: &Clash<'_>| {
         let yours = text::escape(&clash.applied.attribute);
-        let Clash { asked: AttributeDef { name, category, .. }, applied } = clash;
+        let Clash {
+            asked: AttributeDef { name, category, .. },
+            applied,
+        } = clash;
         if applied.liked {
             format!("It asks for *{name}* ({category}), which outweighs your *{yours}*.")
         } else {
@@ -157,10 +187,19 @@ fn facts(record: &JobRecord) -> String {
         request.width, request.height, request.steps, request.scheduler, request.guidance, request.seed
     );
     if !request.negative.is_empty() {
-        let _ = write!(facts, " · without {}", text::escape(&text::cut(&request.negative, 200)));
+        let _ = write!(
+            facts,
+            " · without {}",
+            text::escape(&text::cut(&request.negative, 200))
+        );
     }
     for variation in &request.variations {
-        let _ = write!(facts, "\nvaried {:.0} % towards seed {}", variation.strength * 100.0, variation.seed);
+        let _ = write!(
+            facts,
+            "\nvaried {:.0} % towards seed {}",
+            variation.strength * 100.0,
+            variation.seed
+        );
     }
     text::cut(&facts, FIELD_LIMIT)
 }
@@ -181,10 +220,17 @@ mod tests {
     #[test]
     fn the_prompt_names_attributes_as_whole_words_only() {
         let names = |prompt: &str| -> Vec<&str> {
-            named_in(prompt, vocabulary()).iter().map(|attribute| attribute.name.as_str()).collect()
+            named_in(prompt, vocabulary())
+                .iter()
+                .map(|attribute| attribute.name.as_str())
+                .collect()
         };
         assert!(names("a lighthouse, in Black-and-White").contains(&"black and white"));
-        assert!(names("a lighthouse by the sea").is_empty(), "{:?}", names("a lighthouse by the sea"));
+        assert!(
+            names("a lighthouse by the sea").is_empty(),
+            "{:?}",
+            names("a lighthouse by the sea")
+        );
     }
 
     #[test]
@@ -194,7 +240,10 @@ mod tests {
         record.applied[0].attribute = "pastel colours".into();
         record.applied[2].attribute = "neon colours".into();
         let clashes = clashes(&record, vocabulary());
-        let told: Vec<_> = clashes.iter().map(|it| (it.applied.attribute.as_str(), it.applied.liked)).collect();
+        let told: Vec<_> = clashes
+            .iter()
+            .map(|it| (it.applied.attribute.as_str(), it.applied.liked))
+            .collect();
         assert_eq!(told, [("pastel colours", true), ("neon colours", false)]);
         assert_eq!(clashes[1].asked.name, "neon colours");
     }
@@ -202,7 +251,15 @@ mod tests {
     #[test]
     fn the_explanation_names_what_took_part_and_how_much() {
         let json = json(&embed(&task(0.6).record, vocabulary(), "embedded"));
-        for part in ["watercolour", "0.90", "neon colours", "β 0.6", "seed 7", "Profile version 4", "tastemaker imagine"] {
+        for part in [
+            "watercolour",
+            "0.90",
+            "neon colours",
+            "β 0.6",
+            "seed 7",
+            "Profile version 4",
+            "tastemaker imagine",
+        ] {
             assert!(json.contains(part), "{part} in {json}");
         }
     }
@@ -222,7 +279,9 @@ mod tests {
         record.job.request.prompt = "*".repeat(1000);
         record.job.request.negative = "_".repeat(1000);
         record.applied = vec![record.applied[0].clone(); 100];
-        record.applied.extend(vec![task(0.6).record.applied[2].clone(); 100]);
+        record
+            .applied
+            .extend(vec![task(0.6).record.applied[2].clone(); 100]);
         let value = serde_json::to_value(embed(&record, vocabulary(), "embedded")).unwrap();
         let mut total = 0;
         for part in [&value["title"], &value["description"], &value["footer"]["text"]] {

@@ -116,7 +116,12 @@ pub(super) enum Asker<'a> {
 
 impl Wish {
     /// Drafts the request of `/imagine`.
-    pub(super) fn draft(self, taste: Option<&Taste>, model: &ModelDefaults, generation: &Generation) -> Draft {
+    pub(super) fn draft(
+        self,
+        taste: Option<&Taste>,
+        model: &ModelDefaults,
+        generation: &Generation,
+    ) -> Draft {
         let (width, height) = size::size(self.aspect, model.native, model.multiple);
         let request = ImageRequest {
             prompt: self.prompt,
@@ -124,7 +129,10 @@ impl Wish {
             vp_plus: String::new(),
             vp_minus: String::new(),
             beta: 0.0,
-            conditioning: generation.conditioning.clone().unwrap_or_else(|| model.conditioning.clone()),
+            conditioning: generation
+                .conditioning
+                .clone()
+                .unwrap_or_else(|| model.conditioning.clone()),
             seed: self.seed,
             steps: generation.steps.unwrap_or(model.steps),
             guidance: model.guidance,
@@ -135,7 +143,11 @@ impl Wish {
             count: self.count.clamp(1, generation.max_count),
             variations: Vec::new(),
         };
-        let mut draft = Draft { request, applied: Vec::new(), profile_version: None };
+        let mut draft = Draft {
+            request,
+            applied: Vec::new(),
+            profile_version: None,
+        };
         // A plain picture keeps the taste beside it, so that ➕ finds it.
         draft.personalise(taste, if self.plain { Some(0.0) } else { self.beta });
         draft
@@ -157,7 +169,10 @@ pub(super) fn vary(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     if variations.len() >= VARIATIONS_LIMIT {
         variations.remove(0);
     }
-    variations.push(Variation { seed, strength: VARY_STRENGTH });
+    variations.push(Variation {
+        seed,
+        strength: VARY_STRENGTH,
+    });
     draft
 }
 
@@ -179,7 +194,13 @@ mod tests {
     use crate::config::Config;
 
     fn taste() -> Taste {
-        Taste { vp_plus: "ink".into(), vp_minus: "glossy".into(), applied: Vec::new(), version: 1, strength: 0.4 }
+        Taste {
+            vp_plus: "ink".into(),
+            vp_minus: "glossy".into(),
+            applied: Vec::new(),
+            version: 1,
+            strength: 0.4,
+        }
     }
 
     fn model() -> ModelDefaults {
@@ -214,27 +235,59 @@ mod tests {
     fn beta_is_the_asked_one_or_ones_own_default() {
         let request = |wish: Wish| wish.draft(Some(&taste()), &model(), &generation()).request;
         assert_eq!(request(wish()).beta, 0.4);
-        assert_eq!(request(Wish { beta: Some(0.9), ..wish() }).beta, 0.9);
+        assert_eq!(
+            request(Wish {
+                beta: Some(0.9),
+                ..wish()
+            })
+            .beta,
+            0.9
+        );
     }
 
     #[test]
     fn plain_is_beta_zero_with_the_taste_at_hand() {
-        let plain = Wish { plain: true, beta: Some(0.9), ..wish() }.draft(Some(&taste()), &model(), &generation()).request;
-        let zero = Wish { beta: Some(0.0), ..wish() }.draft(Some(&taste()), &model(), &generation()).request;
+        let plain = Wish {
+            plain: true,
+            beta: Some(0.9),
+            ..wish()
+        }
+        .draft(Some(&taste()), &model(), &generation())
+        .request;
+        let zero = Wish {
+            beta: Some(0.0),
+            ..wish()
+        }
+        .draft(Some(&taste()), &model(), &generation())
+        .request;
         assert_eq!(plain, zero);
         assert_eq!(plain.vp_plus, "ink");
     }
 
     #[test]
     fn without_a_profile_the_picture_is_plain() {
-        let request = Wish { beta: Some(0.9), ..wish() }.draft(None, &model(), &generation()).request;
-        assert_eq!((request.beta, request.vp_plus.as_str(), request.vp_minus.as_str()), (0.0, "", ""));
+        let request = Wish {
+            beta: Some(0.9),
+            ..wish()
+        }
+        .draft(None, &model(), &generation())
+        .request;
+        assert_eq!(
+            (request.beta, request.vp_plus.as_str(), request.vp_minus.as_str()),
+            (0.0, "", "")
+        );
     }
 
     #[test]
     fn configured_steps_and_count_bound_the_request() {
-        let generation = Generation { steps: Some(3), max_count: 2, ..generation() };
-        let request = Wish { count: 4, ..wish() }.draft(None, &model(), &generation).request;
+        let generation = Generation {
+            steps: Some(3),
+            max_count: 2,
+            ..generation()
+        };
+        let request = Wish { count: 4, ..wish() }
+            .draft(None, &model(), &generation)
+            .request;
         assert_eq!((request.steps, request.count), (3, 2));
     }
 
@@ -242,8 +295,17 @@ mod tests {
     fn again_changes_the_seed_alone() {
         let source = task(0.6).record;
         let draft = again(&source, Asker::Owner(Some(&taste())), 99);
-        assert_eq!(draft.request, ImageRequest { seed: 99, ..source.job.request.clone() });
-        assert_eq!((draft.applied, draft.profile_version), (source.applied, source.profile_version));
+        assert_eq!(
+            draft.request,
+            ImageRequest {
+                seed: 99,
+                ..source.job.request.clone()
+            }
+        );
+        assert_eq!(
+            (draft.applied, draft.profile_version),
+            (source.applied, source.profile_version)
+        );
     }
 
     #[test]
@@ -252,7 +314,10 @@ mod tests {
         source.job.request = vary(&source, Asker::Owner(None), 1).request;
         let twice = vary(&source, Asker::Owner(None), 2).request;
         assert_eq!(twice.seed, 7);
-        assert_eq!(twice.variations.iter().map(|it| it.seed).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            twice.variations.iter().map(|it| it.seed).collect::<Vec<_>>(),
+            [1, 2]
+        );
         for seed in 0..40 {
             source.job.request = vary(&source, Asker::Owner(None), seed).request;
         }
@@ -263,12 +328,27 @@ mod tests {
     fn someone_else_gets_their_own_taste() {
         let source = task(0.6).record;
         let theirs = again(&source, Asker::Other(Some(&taste())), 99);
-        assert_eq!((theirs.request.vp_plus.as_str(), theirs.request.beta), ("ink", 0.4));
+        assert_eq!(
+            (theirs.request.vp_plus.as_str(), theirs.request.beta),
+            ("ink", 0.4)
+        );
         assert_eq!((theirs.applied.len(), theirs.profile_version), (0, Some(1)));
         let plain = again(&source, Asker::Other(None), 99);
-        assert_eq!((plain.request.vp_plus.as_str(), plain.request.beta, plain.profile_version), ("", 0.0, None));
+        assert_eq!(
+            (
+                plain.request.vp_plus.as_str(),
+                plain.request.beta,
+                plain.profile_version
+            ),
+            ("", 0.0, None)
+        );
         // A picture made plain on purpose stays plain.
-        assert_eq!(again(&task(0.0).record, Asker::Other(Some(&taste())), 99).request.beta, 0.0);
+        assert_eq!(
+            again(&task(0.0).record, Asker::Other(Some(&taste())), 99)
+                .request
+                .beta,
+            0.0
+        );
     }
 
     #[test]
@@ -278,6 +358,9 @@ mod tests {
         source.job.request.vp_minus.clear();
         assert_eq!(again(&source, Asker::Owner(Some(&taste())), 99).request.beta, 0.4);
         let lifted = at_beta(&source, Some(&taste()), 0.2).request;
-        assert_eq!((lifted.vp_plus.as_str(), lifted.beta, lifted.seed), ("ink", 0.2, 7));
+        assert_eq!(
+            (lifted.vp_plus.as_str(), lifted.beta, lifted.seed),
+            ("ink", 0.2, 7)
+        );
     }
 }

@@ -9,12 +9,25 @@ use crate::support::{Acts, PATIENCE, World, is_finished, pixels};
 async fn the_same_words_and_seed_give_two_people_two_pictures() {
     let world = World::start().await;
     let channel = world.sandbox.channel_id();
-    let ada = person(&world, "Ada", &["watercolour", "soft light"], &["neon colours"]).await;
-    let ben = person(&world, "Ben", &["neon colours", "high contrast"], &["watercolour"]).await;
+    let ada = person(&world, "Ada", &["watercolour", "soft lighting"], &["neon colours"]).await;
+    let ben = person(
+        &world,
+        "Ben",
+        &["neon colours", "high contrast"],
+        &["watercolour"],
+    )
+    .await;
     let options = json!({"prompt": "a lighthouse", "seed": 7});
-    let (hers, his) = tokio::join!(ada.imagine(channel, options.clone()), ben.imagine(channel, options.clone()));
+    let (hers, his) = tokio::join!(
+        ada.imagine(channel, options.clone()),
+        ben.imagine(channel, options.clone())
+    );
     assert_ne!(pixels(&hers), pixels(&his));
-    assert!(hers.content.contains("β 0.6") && hers.content.contains("seed 7"), "{}", hers.content);
+    assert!(
+        hers.content.contains("β 0.6") && hers.content.contains("seed 7"),
+        "{}",
+        hers.content
+    );
     // And the same person gets the same picture again.
     assert_eq!(pixels(&hers), pixels(&ada.imagine(channel, options).await));
     world.finish().await;
@@ -28,8 +41,15 @@ async fn beta_zero_is_the_plain_picture_bit_for_bit() {
         let ada = person(&world, "Ada", &["watercolour"], &["neon colours"]).await;
         let stranger = world.sandbox.user("Stranger");
         let options = json!({"prompt": "a lighthouse", "seed": 7});
-        let zero = ada.imagine(channel, json!({"prompt": "a lighthouse", "seed": 7, "beta": 0.0})).await;
-        let plain = ada.imagine(channel, json!({"prompt": "a lighthouse", "seed": 7, "plain": true})).await;
+        let zero = ada
+            .imagine(channel, json!({"prompt": "a lighthouse", "seed": 7, "beta": 0.0}))
+            .await;
+        let plain = ada
+            .imagine(
+                channel,
+                json!({"prompt": "a lighthouse", "seed": 7, "plain": true}),
+            )
+            .await;
         let theirs = stranger.imagine(channel, options.clone()).await;
         let personal = ada.imagine(channel, options).await;
         assert_eq!(pixels(&zero), pixels(&plain), "{mode}");
@@ -43,9 +63,18 @@ async fn beta_zero_is_the_plain_picture_bit_for_bit() {
 async fn somebody_without_a_profile_gets_a_picture_and_a_hint() {
     let world = World::start().await;
     let stranger = world.sandbox.user("Stranger");
-    let shown = stranger.imagine(stranger.dm(), json!({"prompt": "a *lighthouse* @everyone", "seed": 7})).await;
+    let shown = stranger
+        .imagine(
+            stranger.dm(),
+            json!({"prompt": "a *lighthouse* @everyone", "seed": 7}),
+        )
+        .await;
     assert!(shown.content.contains("/onboard"), "{}", shown.content);
-    assert!(shown.content.contains("a \\*lighthouse\\* \\@everyone"), "{}", shown.content);
+    assert!(
+        shown.content.contains("a \\*lighthouse\\* \\@everyone"),
+        "{}",
+        shown.content
+    );
     // There is nothing to turn up, so no reactions are offered.
     assert!(shown.reactions.is_empty());
     world.finish().await;
@@ -56,7 +85,8 @@ async fn a_request_is_drawn_as_asked() {
     let world = World::start().await;
     let channel = world.sandbox.channel_id();
     let ada = world.sandbox.user("Ada");
-    let options = json!({"prompt": "a lighthouse", "seed": 7, "count": 3, "aspect": "portrait", "negative": "people"});
+    let options =
+        json!({"prompt": "a lighthouse", "seed": 7, "count": 3, "aspect": "portrait", "negative": "people"});
     let shown = ada.imagine(channel, options).await;
     assert_eq!(shown.attachments.len(), 3);
     assert!(shown.content.contains("seed 7–9"), "{}", shown.content);
@@ -65,8 +95,16 @@ async fn a_request_is_drawn_as_asked() {
         assert_eq!(attachment.content_type, "image/png");
     }
     // The middle one is the picture of its own seed.
-    let second = ada.imagine(channel, json!({"prompt": "a lighthouse", "seed": 8, "aspect": "portrait", "negative": "people"})).await;
-    let middle = image::load_from_memory(&shown.attachments[1].bytes).unwrap().to_rgb8().into_raw();
+    let second = ada
+        .imagine(
+            channel,
+            json!({"prompt": "a lighthouse", "seed": 8, "aspect": "portrait", "negative": "people"}),
+        )
+        .await;
+    let middle = image::load_from_memory(&shown.attachments[1].bytes)
+        .unwrap()
+        .to_rgb8()
+        .into_raw();
     assert_eq!(middle, pixels(&second));
     world.finish().await;
 }
@@ -77,7 +115,11 @@ async fn progress_is_shown_on_the_way_with_a_preview() {
     let channel = world.sandbox.channel_id();
     let ada = world.sandbox.user("Ada");
     let interaction = ask(&ada, channel, json!({"prompt": "a lighthouse", "count": 4}));
-    let shown = ada.answer(interaction, |message| is_drawing(message) && !message.attachments.is_empty()).await;
+    let shown = ada
+        .answer(interaction, |message| {
+            is_drawing(message) && !message.attachments.is_empty()
+        })
+        .await;
     assert!(shown.attachments[0].filename.starts_with("preview"));
     assert!(shown.part("Cancel").is_some());
     let done = ada.answer(interaction, is_finished).await;
@@ -98,9 +140,18 @@ async fn a_result_after_fifteen_minutes_comes_as_a_message() {
     assert!(late.interaction.is_none() && late.id != progress.id);
     assert_eq!(late.mentions, [ada.id()]);
     // The message that showed the progress goes, and the buttons of the new one work.
-    let gone = world.sandbox.wait_until(PATIENCE, || world.sandbox.message(progress.id).is_none().then_some(())).await;
+    let gone = world
+        .sandbox
+        .wait_until(PATIENCE, || {
+            world.sandbox.message(progress.id).is_none().then_some(())
+        })
+        .await;
     gone.unwrap();
-    let why = ada.click_until(&late, "Why this image?", |message| message.text().contains("β 0.6")).await;
+    let why = ada
+        .click_until(&late, "Why this image?", |message| {
+            message.text().contains("β 0.6")
+        })
+        .await;
     assert!(why.is_ephemeral());
     world.finish().await;
 }

@@ -17,7 +17,8 @@ async fn jobs_survive_a_restart_and_come_once() {
     let running = ask(&ada, channel, long());
     let progress = ada.answer(running, is_drawing).await;
     let waiting = ask(&ada, channel, json!({"prompt": "a boat", "seed": 8}));
-    ada.answer(waiting, |message| message.content.contains("Next in line")).await;
+    ada.answer(waiting, |message| message.content.contains("Next in line"))
+        .await;
 
     world.stop_bot().await;
     let kept = world.sandbox.message(progress.id).unwrap();
@@ -48,9 +49,12 @@ async fn more_unfinished_jobs_than_the_queue_holds_are_all_finished() {
     let ada = world.sandbox.user("Ada");
     let running = ask(&ada, channel, long());
     ada.answer(running, is_drawing).await;
-    let waiting: Vec<_> = (0..3).map(|seed| ask(&ada, channel, json!({"prompt": "a boat", "seed": seed}))).collect();
+    let waiting: Vec<_> = (0..3)
+        .map(|seed| ask(&ada, channel, json!({"prompt": "a boat", "seed": seed})))
+        .collect();
     for interaction in &waiting {
-        ada.answer(*interaction, |message| message.content.contains("in line")).await;
+        ada.answer(*interaction, |message| message.content.contains("in line"))
+            .await;
     }
     world.stop_bot().await;
     world.configure(|config| {
