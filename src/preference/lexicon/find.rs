@@ -316,7 +316,10 @@ impl Finder {
         let mut kept: Vec<Element> = Vec::new();
         for (_, element) in found {
             let ironic = element.at.clone().any(|token| roles.has(Role::Sarcasm, token));
-            if ironic || element.at.clone().any(|token| taken[token]) || self.is_elsewhere(tokens, &element) {
+            if ironic
+                || element.at.clone().any(|token| taken[token])
+                || self.is_elsewhere(tokens, roles, &element)
+            {
                 continue;
             }
             // The noun of a compound is taken with it, but several modifiers may share it.
@@ -338,7 +341,7 @@ impl Finder {
     }
 
     /// "dark chocolate", "my boss is so harsh": an adjective that belongs to something outside of pictures.
-    fn is_elsewhere(&self, tokens: &[Token], element: &Element) -> bool {
+    fn is_elsewhere(&self, tokens: &[Token], roles: &Roles, element: &Element) -> bool {
         if !matches!(element.what, What::Attribute(..)) || element.head.is_some() {
             return false;
         }
@@ -352,7 +355,10 @@ impl Finder {
             })
             .collect();
         let mine = |pair: &[&Token]| pair[1].key == "my" && !MY_JUDGEMENT.contains(&pair[0].key.as_str());
-        let subject = same_part.iter().any(|token| elsewhere(token)) || same_part.windows(2).any(mine);
+        let nearest = element.at.start.saturating_sub(same_part.len())..element.at.start;
+        let beside_my = same_part.first().is_some_and(|token| token.key == "my");
+        let owned = beside_my || (roles.within(Role::Copula, &nearest) && same_part.windows(2).any(mine));
+        let subject = same_part.iter().any(|token| elsewhere(token)) || owned;
         let after = &tokens[element.at.end..];
         let art = |token: &Token| {
             ["vibe", "feel", "look", "aesthetic"]
@@ -384,7 +390,8 @@ impl Finder {
                 let akin =
                     tokens[at].comparative || key.chars().count().abs_diff(modifier.chars().count()) <= 2;
                 // In "soft colours are lovely, pastels too" the colours have their adjective.
-                let described = noun_at > 0
+                let described = at > noun_at
+                    && noun_at > 0
                     && self
                         .compounds
                         .contains_key(&(tokens[noun_at - 1].base.clone(), noun.base.clone()));
