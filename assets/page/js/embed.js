@@ -45,7 +45,7 @@ function image(media, className, card, message, old) {
   const file = message.attachments.find((other) => localAddress(other.url) === source);
   const alt = file?.description ?? card.title ?? file?.filename ?? 'picture';
   const { width = file?.width, height = file?.height } = media;
-  return picture({ source, alt, width, height, className }, old?.querySelector(`.${className}`)?.parentElement);
+  return picture({ source, alt, width, height, className }, old?.querySelector(`.picture.${className}`));
 }
 
 /** Groups fields as Discord does: up to three inline ones share a row, any other has its own. */

@@ -9,24 +9,27 @@ export function localAddress(url) {
 }
 
 /**
- * Makes a picture, or gives an existing one (`old`) a new source. The new picture is decoded before it replaces what
- * is on screen, so previews that follow each other do not flash.
+ * Makes a picture, or gives an existing one (`old`) a new source. The element stays and the new picture is decoded before
+ * it replaces what is on screen, so previews that follow each other do not flash.
  */
 export function picture({ source, alt, width, height, className }, old) {
-  const open = () => enlarge(source, alt);
-  const image = h('img', { alt: alt ?? '', class: 'waiting' });
+  const button = old ?? h('button', { type: 'button', onclick: (event) => enlarge(event.currentTarget.dataset.source, event.currentTarget.dataset.alt) }, h('img'));
+  const image = button.firstElementChild;
+  button.className = `picture ${className}`;
+  button.setAttribute('aria-label', `Enlarge: ${alt || 'picture'}`);
+  button.dataset.alt = alt ?? '';
+  image.alt = alt ?? '';
   if (width && height) Object.assign(image, { width, height });
-  const shown = old?.querySelector('img');
-  const button = h('button', { class: `picture ${className}`, type: 'button', 'aria-label': `Enlarge: ${alt || 'picture'}`, onclick: open }, image);
-  if (shown?.complete && shown.naturalWidth) {
-    image.src = shown.src;
+  if (button.dataset.source === source) return button;
+  button.dataset.source = source;
+  if (old) {
     const next = new Image();
     next.src = source;
-    next.decode().catch(() => {}).then(() => { image.src = source; });
+    // Decoded or not: a picture that cannot be shown is shown as such. A newer source may have come meanwhile.
+    next.decode().catch(() => {}).then(() => { if (button.dataset.source === source) image.src = source; });
   } else {
     image.src = source;
   }
-  image.decode().catch(() => image.classList.add('broken')).finally(() => image.classList.remove('waiting'));
   return button;
 }
 
