@@ -26,6 +26,8 @@ function blocks(lines) {
       flush();
       const end = closing(lines, i, fence[2]);
       out.push(fenced(lines, i, end, fence));
+      const after = end > i && lines[end].slice(lines[end].indexOf('```') + 3).trim();
+      if (after) paragraph.push(after);
       i = end;
       continue;
     }
@@ -101,7 +103,7 @@ function list(items) {
 
 // Each rule: a pattern anchored at the current position, and what it becomes. The first that fits wins.
 const RULES = [
-  [/^\\([^\w\s])/, (m) => m[1]],
+  [/^\\([^A-Za-z0-9\s])/, (m) => m[1]],
   [/^``(.+?)``(?!`)/s, (m) => h('code', {}, m[1])],
   [/^`([^`]+)`/, (m) => h('code', {}, m[1])],
   [/^<@!?(\d+)>/, (m) => h('span', { class: m[1] === state.user ? 'mention own' : 'mention' }, `@${nameOf(m[1])}`)],
