@@ -25,129 +25,44 @@ pub(super) enum Word {
     Help,
 }
 
-/// What people write for each. Only a whole message counts, so that "stop using neon" stays a comment.
-const WORDS: &[(Word, &[&str])] = &[
+/// What people write for each, between commas. Only a whole message counts, so that "stop using neon" stays a comment.
+const WORDS: [(Word, &str); 10] = [
     (
         Word::Skip,
-        &[
-            "skip",
-            "next",
-            "pass",
-            "skip it",
-            "skip this",
-            "skip this one",
-            "next one",
-            "next picture",
-            "next image",
-            "no opinion",
-            "dont know",
-            "idk",
-            "no comment",
-            "continue",
-        ],
+        "skip, next, pass, skip it, skip this, skip this one, next one, next picture, \
+         next image, no opinion, dont know, idk, no comment, continue",
     ),
     (
         Word::Back,
-        &[
-            "back",
-            "go back",
-            "previous",
-            "previous one",
-            "prev",
-            "last one again",
-            "one back",
-        ],
+        "back, go back, previous, previous one, prev, last one again, one back",
     ),
     (
         Word::Done,
-        &[
-            "done",
-            "im done",
-            "i am done",
-            "finish",
-            "finished",
-            "thats all",
-            "that is all",
-            "thats it",
-            "that is it",
-            "enough",
-            "thats enough",
-            "no more",
-            "all done",
-            "end",
-        ],
+        "done, im done, i am done, finish, finished, thats all, that is all, thats it, \
+         that is it, enough, thats enough, no more, all done, end",
     ),
     (
         Word::Stop,
-        &[
-            "stop",
-            "pause",
-            "later",
-            "not now",
-            "quit",
-            "exit",
-            "cancel",
-            "take a break",
-        ],
+        "stop, pause, later, not now, quit, exit, cancel, take a break",
     ),
-    (
-        Word::Resume,
-        &["resume", "go on", "carry on", "go", "start", "im back"],
-    ),
+    (Word::Resume, "resume, go on, carry on, go, start, im back"),
     (
         Word::More,
-        &[
-            "more",
-            "show more",
-            "show me more",
-            "more pictures",
-            "more images",
-            "another",
-            "one more",
-        ],
+        "more, show more, show me more, more pictures, more images, another, one more",
     ),
     (
         Word::Redo,
-        &[
-            "redo",
-            "restart",
-            "start over",
-            "start again",
-            "begin again",
-            "from the start",
-        ],
+        "redo, restart, start over, start again, begin again, from the start",
     ),
     (
         Word::Keep,
-        &[
-            "keep",
-            "keep it",
-            "save",
-            "save it",
-            "yes",
-            "yep",
-            "yeah",
-            "ok",
-            "okay",
-            "looks good",
-            "perfect",
-        ],
+        "keep, keep it, save, save it, yes, yep, yeah, ok, okay, looks good, perfect",
     ),
-    (Word::Edit, &["edit", "change", "edit it", "change it"]),
+    (Word::Edit, "edit, change, edit it, change it"),
     (
         Word::Help,
-        &[
-            "help",
-            "what",
-            "how",
-            "hi",
-            "hello",
-            "hey",
-            "what now",
-            "how does this work",
-            "what should i do",
-            "what do i do",
-        ],
+        "help, what, how, hi, hello, hey, what now, how does this work, what should i do, \
+         what do i do",
     ),
 ];
 
@@ -165,10 +80,10 @@ pub(super) fn read(message: &str) -> Option<Word> {
 
 fn find(said: &str) -> Option<Word> {
     let squeezed = squeeze(said);
-    let is = |phrase: &&str| *phrase == said || squeeze(phrase) == squeezed;
+    let is = |phrase: &str| phrase == said || squeeze(phrase) == squeezed;
     WORDS
         .iter()
-        .find(|(_, phrases)| phrases.iter().any(|phrase| is(phrase)))
+        .find(|(_, phrases)| phrases.split(", ").any(is))
         .map(|(word, _)| *word)
 }
 
@@ -267,7 +182,7 @@ mod tests {
     fn no_phrase_means_two_things() {
         let mut all: Vec<String> = WORDS
             .iter()
-            .flat_map(|(_, phrases)| phrases.iter().map(|it| squeeze(it)))
+            .flat_map(|(_, phrases)| phrases.split(", ").map(squeeze))
             .collect();
         let count = all.len();
         all.sort();

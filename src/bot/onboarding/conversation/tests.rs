@@ -1,7 +1,7 @@
 //! Conversations as people hold them, and any others.
 
 use proptest::prelude::*;
-use tastemaker_preference::LexiconExtractor;
+use tastemaker_preference::{LexiconExtractor, MAX_COMMENT_CHARS};
 use tastemaker_storage::{OnboardingRecord, OnboardingState};
 
 use super::*;
