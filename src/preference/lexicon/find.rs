@@ -234,7 +234,7 @@ impl Finder {
             };
             let judging = cues
                 .iter()
-                .find(|(range, cue)| *range == at && cue.reach == Reach::Beside);
+                .find(|(range, cue)| *range == at && matches!(cue.reach, Reach::Beside | Reach::Backward));
             let what = What::Attribute(*index, judging.map(|(_, cue)| *cue));
             found.push((1, Element { at, what, head: None }));
         }

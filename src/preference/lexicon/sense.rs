@@ -48,7 +48,7 @@ pub(super) fn is_judgement(
     }
 }
 
-/// Reads a "no" that ends its part of a sentence: "colours yes, grain no".
+/// Reads a "no" that ends its part of a sentence: "colours yes, grain no", "grain not so much".
 pub(super) fn closing_noes(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
     let cue = Cue {
         reach: Reach::Backward,
@@ -63,9 +63,16 @@ pub(super) fn closing_noes(tokens: &[Token]) -> Vec<(Range<usize>, Cue)> {
         })
     };
     let goes_on = |at: usize| at > 0 && (tokens[at - 1].kind == Kind::Word || tokens[at - 1].key == ":");
+    let key = |at: usize| tokens.get(at).map_or("", |token| token.key.as_str());
+    let length = |at: usize| match key(at) {
+        "no" => 1,
+        "not" if matches!((key(at + 1), key(at + 2)), ("so" | "that", "much")) => 3,
+        _ => 0,
+    };
     (0..tokens.len())
-        .filter(|&at| tokens[at].key == "no" && ends(at + 1) && goes_on(at))
-        .map(|at| (at..at + 1, cue))
+        .map(|at| at..at + length(at))
+        .filter(|at| !at.is_empty() && ends(at.end) && goes_on(at.start))
+        .map(|at| (at, cue))
         .collect()
 }
 

@@ -79,6 +79,7 @@ pub(super) fn weigh(image: &Image<'_>, text: &str, tokens: &[Token], findings: &
             What::Cue(_) => {}
         }
     }
+    drop_contradicted(vocabulary, &mut opinions);
     let mut extraction = Extraction::default();
     for (attribute, opinions) in opinions {
         let Some((finding, weight)) = settled(&opinions) else {
@@ -113,6 +114,31 @@ pub(super) fn weigh(image: &Image<'_>, text: &str, tokens: &[Token], findings: &
         });
     }
     extraction
+}
+
+/// "I like it, but with warmer colours": what is liked only as part of the image gives way to its opposite, named.
+fn drop_contradicted(vocabulary: &Vocabulary, opinions: &mut BTreeMap<String, Vec<(&Finding, f32)>>) {
+    let named = |opinions: &BTreeMap<String, Vec<(&Finding, f32)>>, name: &str, sign: f32| {
+        opinions.get(name).is_some_and(|found| {
+            found
+                .iter()
+                .any(|(finding, _)| finding.directness == Directness::Named && finding.sign == sign)
+        })
+    };
+    let contradicted: Vec<String> = opinions
+        .iter()
+        .filter_map(|(name, found)| {
+            let opposite = vocabulary.get(name)?.opposite.as_ref()?;
+            let (first, _) = found.first()?;
+            let vague = found
+                .iter()
+                .all(|(finding, _)| finding.directness <= Directness::Whole);
+            (vague && named(opinions, opposite, first.sign)).then(|| name.clone())
+        })
+        .collect();
+    for name in contradicted {
+        opinions.remove(&name);
+    }
 }
 
 /// Names an attribute of the image as the vocabulary does; unknown words stay as they are.

@@ -170,9 +170,9 @@ impl Judge<'_> {
         for &t in quiet.iter().rev() {
             let target = &self.targets[t];
             let between = target.at.end..first;
-            let listed = between
-                .clone()
-                .all(|at| self.is_light(at) || matches!(self.key(at), "," | "and" | "nor" | "or" | "&"));
+            let listed = between.clone().all(|at| {
+                self.is_light(at) || matches!(self.key(at), "," | "and" | "nor" | "or" | "&" | "+")
+            });
             if !listed || !self.is_named(t) || !self.is_open(t) {
                 break;
             }

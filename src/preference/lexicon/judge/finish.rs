@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Directness, Finding, Judge, Target};
+use super::{Directness, Finding, Judge, Verdict};
 use crate::lexicon::cues::Role;
 use crate::lexicon::find::What;
 
@@ -41,25 +41,45 @@ impl Judge<'_> {
         self.findings
     }
 
-    /// "soft and dreamy": a neutral word in one clause with words that judge by themselves shares their judgement.
-    pub(super) fn share_leanings(&mut self) {
-        let silent = |target: &Target| target.verdict.is_none() && target.leftover.is_none();
-        let leaning: Vec<(usize, f32)> = self
+    /// "soft and dreamy", "the colours are soothing": what says nothing by itself shares the judgement of words in its
+    /// clause that do.
+    fn share_leanings(&mut self) {
+        let leaning: Vec<(usize, f32, Range<usize>)> = self
             .targets
             .iter()
             .filter(|target| target.verdict.is_none() && matches!(target.what, What::Attribute(..)))
-            .filter_map(|target| Some((target.clause, target.leftover?.0)))
+            .filter_map(|target| Some((target.clause, target.leftover?.0, target.extent.clone())))
             .collect();
         for target in &mut self.targets {
-            if silent(target) && target.reduced.is_none() && matches!(target.what, What::Attribute(..)) {
-                let mut signs = leaning
-                    .iter()
-                    .filter(|(clause, _)| *clause == target.clause)
-                    .map(|(_, sign)| *sign);
-                let first = signs.next();
-                target.leftover = first
-                    .filter(|first| signs.all(|sign| sign == *first))
-                    .map(|sign| (sign, 0.4));
+            let shares = match &target.what {
+                What::Attribute(..) => true,
+                What::Reference(categories) => (self.pictured)(categories),
+                What::Whole | What::Cue(_) => false,
+            };
+            if !shares || target.verdict.is_some() || target.leftover.is_some() || target.reduced.is_some() {
+                continue;
+            }
+            let mut beside = leaning.iter().filter(|(clause, _, _)| *clause == target.clause);
+            let Some((_, sign, words)) = beside.next() else {
+                continue;
+            };
+            if beside.any(|(_, other, _)| other != sign) {
+                continue;
+            }
+            let described = target.at.end <= words.start
+                && (target.at.end..words.start).any(|at| self.roles.has(Role::Copula, at));
+            match target.what {
+                What::Reference(_) if described => {
+                    let from = target.at.start..words.end;
+                    target.verdict = Some(Verdict {
+                        sign: *sign,
+                        weight: 0.45,
+                        from,
+                        provisional: false,
+                    });
+                }
+                What::Reference(_) => {}
+                _ => target.leftover = Some((*sign, 0.4)),
             }
         }
     }

@@ -53,6 +53,7 @@ impl Judge<'_> {
             // "busy, but in a good way": after a contrast a judgement without a subject is about what came before.
             quiet: match clause.link {
                 Link::Contrast => {
+                    self.reopen_generalities(context.sentence_start);
                     self.open_of(&(context.sentence_start..self.targets.len()).collect::<Vec<_>>())
                 }
                 _ => Vec::new(),
@@ -96,7 +97,7 @@ impl Judge<'_> {
             let cue = match &element.what {
                 What::Cue(cue) if !cue.emoji => Some(*cue),
                 What::Attribute(_, cue) => {
-                    cue.filter(|_| self.judges_another(&element, &passage.segment, &passage.own))
+                    cue.filter(|cue| self.judges_another(&element, cue, &passage.segment, &passage.own))
                 }
                 _ => None,
             };
@@ -247,6 +248,38 @@ impl Judge<'_> {
         }
     }
 
+    /// "not crazy about pastels, but these are nice": what was disliked in general may be liked here after all.
+    fn reopen_generalities(&mut self, first: usize) {
+        for target in first..self.targets.len() {
+            let start = self.targets[target].extent.start;
+            let before = start.checked_sub(1).map_or("", |at| self.key(at));
+            let definite = matches!(
+                before,
+                "the"
+                    | "this"
+                    | "these"
+                    | "that"
+                    | "those"
+                    | "its"
+                    | "'s"
+                    | "so"
+                    | "too"
+                    | "how"
+                    | "is"
+                    | "are"
+            );
+            let generic = !definite && matches!(self.targets[target].what, What::Attribute(..));
+            if let Some(verdict) = self.targets[target]
+                .verdict
+                .as_mut()
+                .filter(|verdict| generic && verdict.sign < 0.0)
+                && verdict.from.start < start
+            {
+                verdict.provisional = true;
+            }
+        }
+    }
+
     /// "the fog, but not the grain": what is denied without a judgement gets the one before, turned round.
     pub(super) fn ellipsis(&mut self, clause: &Clause, before: Option<&Governor>, context: &Context) {
         let Some(before) = before else { return };
@@ -313,7 +346,7 @@ impl Judge<'_> {
     }
 
     /// Tells whether a word that both names and judges judges something else here: "the colours are *boring*".
-    pub(super) fn judges_another(&self, element: &Element, segment: &Range<usize>, own: &[usize]) -> bool {
+    fn judges_another(&self, element: &Element, cue: &Cue, segment: &Range<usize>, own: &[usize]) -> bool {
         own.iter().any(|&t| {
             let target = &self.targets[t];
             let side = match &target.what {
@@ -322,7 +355,8 @@ impl Judge<'_> {
                 _ => false,
             };
             let before = target.at.end <= element.at.start
-                && ((target.at.end..element.at.start).any(|at| self.roles.has(Role::Copula, at))
+                && (cue.reach == Reach::Backward
+                    || (target.at.end..element.at.start).any(|at| self.roles.has(Role::Copula, at))
                     || (target.at.end..element.at.start).all(|at| self.is_light(at)));
             let after = target.at.start >= element.at.end
                 && target.at.start - element.at.end <= 1
