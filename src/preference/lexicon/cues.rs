@@ -207,10 +207,14 @@ impl Cues {
     fn build(file: File) -> Result<Cues, BuildError> {
         let mut words = HashSet::new();
         let mut keys = |phrase: &String| -> Vec<String> {
-            let keys: Vec<String> = tokenise(phrase, None)
-                .into_iter()
-                .map(|token| token.key)
-                .collect();
+            // The tail of "it's" is a token only behind its word.
+            let keys: Vec<String> = match phrase.as_str() {
+                "'s" => vec![phrase.clone()],
+                _ => tokenise(phrase, None)
+                    .into_iter()
+                    .map(|token| token.key)
+                    .collect(),
+            };
             words.extend(keys.iter().cloned());
             keys
         };
