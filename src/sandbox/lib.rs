@@ -47,7 +47,7 @@ mod validate;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+mod conformance;
 
 pub use clock::Timestamp;
 pub use error::{ActionError, SandboxError, WaitError};

@@ -124,7 +124,11 @@ impl Sandbox {
     /// Returns the bot's name.
     pub fn bot_name(&self) -> String {
         let world = self.shared.world();
-        world.users.get(&world.bot).map(|bot| bot.name.clone()).unwrap_or_default()
+        world
+            .users
+            .get(&world.bot)
+            .map(|bot| bot.name.clone())
+            .unwrap_or_default()
     }
 
     /// Returns the one guild.
@@ -216,8 +220,8 @@ impl Sandbox {
         self.shared.clock.now()
     }
 
-    /// Moves the sandbox's clock forward: interactions fail and tokens expire as if the time had passed.
-    /// Heartbeats and rate limits keep real time.
+    /// Moves the sandbox's clock forward: interactions fail, tokens expire and rate limits reset as if the time had
+    /// passed. Only the gateway's heartbeats keep real time.
     pub fn advance(&self, by: Duration) {
         self.shared.clock.advance(by);
         self.shared.world().expire_interactions();

@@ -48,11 +48,11 @@ pub enum PlayError {
         /// The step, from 1.
         step: usize,
         /// The step in words.
-        what: String,
+        what: Box<str>,
         /// What was expected and what there was.
         reason: String,
         /// Where it happened.
-        place: String,
+        place: Box<str>,
         /// The channel as readable text.
         channel: String,
     },

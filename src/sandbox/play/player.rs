@@ -88,9 +88,9 @@ impl<'a> Player<'a> {
                     script: self.script.name.clone(),
                     line: step.line,
                     step: index + 1,
-                    what,
+                    what: what.into(),
                     reason,
-                    place: place(step),
+                    place: place(step).into(),
                     channel: self.sandbox.transcript(performer.channel(&user, step.place)),
                 });
                 break;

@@ -162,8 +162,7 @@ impl Shared {
 fn limited(bucket: Option<BucketState>, retry_after: Duration, scope: Scope) -> Answer {
     let seconds = (retry_after.as_secs_f64() * 1000.0).ceil() / 1000.0;
     let global = scope == Scope::Global;
-    let body =
-        json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global, "code": 0});
+    let body = json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global, "code": 0});
     let mut headers = vec![
         ("retry-after", (seconds.ceil() as u64).to_string()),
         ("x-ratelimit-scope", scope.name().to_owned()),

@@ -217,7 +217,10 @@ impl World {
             reply["interaction"]["response_message_id"] = message.id.to_string().into();
             reply["interaction"]["response_message_loading"] = message.is_thinking().into();
             reply["interaction"]["response_message_ephemeral"] = message.is_ephemeral().into();
-            reply["resource"] = json!({"type": response_type, "message": wire::message(self, message)});
+            // A deferred answer has an id but, until it is filled in, no message to return.
+            if response_type != 5 {
+                reply["resource"] = json!({"type": response_type, "message": wire::message(self, message)});
+            }
         }
         reply
     }

@@ -93,7 +93,10 @@ impl User {
         uploads.iter().try_for_each(check_file)?;
         let mut world = self.sandbox.shared.world();
         self.require_channel(&world, channel)?;
-        let attachments = uploads.into_iter().map(|upload| store(&world, channel, upload)).collect();
+        let attachments = uploads
+            .into_iter()
+            .map(|upload| store(&world, channel, upload))
+            .collect();
         let draft = Draft {
             content,
             attachments,
@@ -231,12 +234,28 @@ fn check_text(text: &str, needed: bool) -> Result<String, ActionError> {
 
 fn check_file(file: &Upload) -> Result<(), ActionError> {
     if file.bytes.len() > MAX_UPLOAD {
-        return Err(ActionError::BadMessage(format!("{} is larger than 10 MiB", file.filename)));
+        return Err(ActionError::BadMessage(format!(
+            "{} is larger than 10 MiB",
+            file.filename
+        )));
     }
     Ok(())
 }
 
 fn store(world: &World, channel: ChannelId, upload: Upload) -> Attachment {
-    let Upload { filename, description, bytes } = upload;
-    files::store(world, channel, files::Upload { filename, content_type: None, description, bytes })
+    let Upload {
+        filename,
+        description,
+        bytes,
+    } = upload;
+    files::store(
+        world,
+        channel,
+        files::Upload {
+            filename,
+            content_type: None,
+            description,
+            bytes,
+        },
+    )
 }

@@ -74,7 +74,12 @@ impl User {
 
     /// Tells whether members of the guild, the bot among them, may send them direct messages.
     pub fn dms_open(&self) -> bool {
-        self.sandbox.shared.world().users.get(&self.id).is_some_and(|user| user.dms_open)
+        self.sandbox
+            .shared
+            .world()
+            .users
+            .get(&self.id)
+            .is_some_and(|user| user.dms_open)
     }
 
     /// Says whether members of the guild may send them direct messages.

@@ -1,5 +1,6 @@
 //! Embeds of messages.
 
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
@@ -12,6 +13,17 @@ const MAX_EMBEDS: usize = 10;
 const MAX_CHARACTERS: usize = 6000;
 /// Most fields of an embed.
 const MAX_FIELDS: usize = 25;
+
+/// The parts of an embed that show something; one must be there.
+const SHOWN: [&str; 7] = [
+    "title",
+    "description",
+    "footer",
+    "image",
+    "thumbnail",
+    "author",
+    "fields",
+];
 
 /// Reads a message's embeds.
 pub(crate) fn read(list: &Form<'_>) -> Vec<Embed> {
@@ -60,13 +72,12 @@ fn embed(form: &Form<'_>) -> Embed {
             .map(field)
             .collect(),
     };
-    let shown = Embed {
-        timestamp: None,
-        color: None,
-        url: None,
-        ..embed.clone()
+    let blank = |field: &str| {
+        form.get(field)
+            .given()
+            .is_none_or(|value| *value == "" || *value == json!([]))
     };
-    if shown == Embed::default() && form.object().is_some() {
+    if form.object().is_some() && SHOWN.iter().all(|field| blank(field)) {
         form.get("description")
             .fail("BASE_TYPE_REQUIRED", "This field is required");
     }

@@ -81,11 +81,13 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Goes to every element of a list whose length must be in a range.
+    /// Goes to every element of a list whose length must be in a range; a list of another length is one fault, and its
+    /// elements are not looked at.
     pub(crate) fn items_within(&self, range: RangeInclusive<usize>) -> Vec<Form<'a>> {
         let items = self.items();
         if self.given().is_some_and(Value::is_array) && !range.contains(&items.len()) {
             self.bad_length(&range);
+            return Vec::new();
         }
         items
     }

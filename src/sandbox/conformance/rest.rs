@@ -249,7 +249,7 @@ async fn commands_are_registered_replaced_and_removed() -> Result {
         refused["errors"]["1"]["name"]["_errors"][0]["code"],
         "APPLICATION_COMMANDS_DUPLICATE_NAME"
     );
-    let (status, refused) = api.get(&format!("/applications/1/commands")).await?;
+    let (status, refused) = api.get("/applications/1/commands").await?;
     assert_eq!((status.as_u16(), &refused["code"]), (404, &json!(10002)));
     assert!(
         sandbox

@@ -138,13 +138,13 @@ async fn answers_can_be_read_followed_and_deleted() -> Result {
         .await?;
     assert_eq!(status, StatusCode::OK, "{made}");
     assert_eq!(made["interaction"]["response_message_loading"], true);
-    assert_eq!(made["resource"]["message"]["flags"], 64 | 128);
+    assert_eq!(made["interaction"]["response_message_ephemeral"], true);
     let webhook = scene.webhook(id);
     // The first follow-up to a deferred answer fills that answer in.
     let (_, filled) = scene.api.post(&webhook, json!({"content": "here it is"})).await?;
     assert_eq!(
         (&filled["id"], &filled["flags"]),
-        (&made["resource"]["message"]["id"], &json!(64))
+        (&made["interaction"]["response_message_id"], &json!(64))
     );
     let (_, followed) = scene.api.post(&webhook, json!({"content": "and more"})).await?;
     let follow_up = format!(

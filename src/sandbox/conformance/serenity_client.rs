@@ -199,7 +199,7 @@ async fn it_is_greeted_and_told_of_messages_and_reactions() -> Result {
         _ => None,
     };
     let (_, reaction) = bot.expect(user_reacted).await?;
-    assert_eq!(reaction.emoji.unicode_eq("➕"), true);
+    assert!(reaction.emoji.unicode_eq("➕"));
     ada.unreact(seen.id, "➕")?;
     bot.expect(|event| matches!(event, Event::ReactionRemove(_)).then_some(()))
         .await?;
