@@ -4,14 +4,15 @@ mod blocks;
 mod embedding;
 mod transformer;
 
-use candle_core::{D, Tensor};
+use candle_core::{D, Module as _, Tensor};
+use candle_transformers::models::stable_diffusion::embeddings::Timesteps;
 
 use crate::config::UNetConfig;
 use crate::error::Result;
 use crate::ops::{Activation, Conv2d, GroupNorm};
 use crate::weights::Weights;
 use blocks::{Conditioning, DownBlock, UNetMidBlock, UpBlock};
-use embedding::{TimestepEmbedding, Timesteps};
+use embedding::TimestepEmbedding;
 
 /// SDXL's extra conditioning, one row a picture.
 #[derive(Debug, Clone)]
@@ -40,11 +41,7 @@ impl UNet2DConditionModel {
     /// Builds the network.
     pub fn new(config: UNetConfig, weights: &Weights) -> Result<Self> {
         let first = config.blocks[0].channels;
-        let sinusoids = |size| Timesteps {
-            size,
-            flip_sin_to_cos: config.flip_sin_to_cos,
-            freq_shift: config.freq_shift,
-        };
+        let sinusoids = |size| Timesteps::new(size, config.flip_sin_to_cos, config.freq_shift);
         let embedding = |input, name: &str| {
             TimestepEmbedding::new(
                 input,
@@ -107,10 +104,10 @@ impl UNet2DConditionModel {
             .forward(&self.time_proj.forward(&times)?.to_dtype(dtype)?)?;
         match (&self.added, added) {
             (Some((sinusoids, embedding)), Some(added)) => {
-                let (pictures, ids) = added.time_ids.dims2()?;
+                let pictures = added.time_ids.dim(0)?;
                 let ids = sinusoids
                     .forward(&added.time_ids.flatten_all()?)?
-                    .reshape((pictures, ids * sinusoids.size))?;
+                    .reshape((pictures, ()))?;
                 let joined = Tensor::cat(&[&added.text_embeds, &ids.to_dtype(dtype)?], D::Minus1)?;
                 time = (time + embedding.forward(&joined)?)?;
             }
