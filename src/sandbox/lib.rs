@@ -8,7 +8,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`Sandbox`], [`User`] | the typed API that tests and the chat page share (`sandbox.rs`, `user/`) |
+//! | [`Sandbox`], [`User`] | the typed API that tests and the chat page share (`sandbox.rs`, `conduct.rs`, `user/`) |
 //! | [`model`], [`SandboxEvent`] | messages, embeds, components, commands, modals; what happens, live |
 //! | `state/` | the world: one guild, its people, direct messages, interactions with their deadlines |
 //! | `wire/` | that world in the JSON that bots decode |
@@ -22,6 +22,7 @@
 //! voice, polls nor custom emoji, and speaks no Components V2.
 
 mod clock;
+mod conduct;
 #[cfg(feature = "openapi")]
 mod contract;
 mod error;

@@ -20,7 +20,7 @@ use crate::gateway::hub::Hub;
 use crate::options::SandboxOptions;
 use crate::ratelimit::RateLimits;
 use crate::record::Recorder;
-use crate::rest::route::table;
+use crate::rest::table::table;
 use crate::rest::{self, Rest};
 use crate::shared::{Shared, secret};
 use crate::state::World;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 /// Everything the page may load or connect to is its own; it may not be framed, and sends no forms.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' \
-     ws://127.0.0.1:* ws://localhost:* ws://[::1]:*; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+     ws://127.0.0.1:* ws://localhost:*; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Refuses requests under another name or from another page, and adds the headers that browsers keep the page safe by.
 pub(super) async fn check(request: Request, next: Next) -> Response {

@@ -9,7 +9,7 @@ use crate::rest::route::{Call, Reply};
 use crate::state::World;
 use crate::state::interactions::{Interaction, InteractionStatus};
 use crate::state::messages::Draft;
-use crate::validate::commands::choice_value;
+use crate::validate::options::choice_value;
 use crate::validate::{Errors, Form, modal};
 
 /// Most suggestions of an autocomplete.

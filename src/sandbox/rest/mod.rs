@@ -11,6 +11,7 @@ mod interactions;
 mod messages;
 mod reactions;
 pub(crate) mod route;
+pub(crate) mod table;
 mod users;
 mod webhooks;
 

@@ -7,5 +7,6 @@ pub(crate) mod emoji;
 pub(crate) mod form;
 pub(crate) mod message;
 pub(crate) mod modal;
+pub(crate) mod options;
 
 pub(crate) use form::{Errors, Form};
