@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serenity::all::{ApplicationId, Command, GuildId, Http, UserId};
@@ -19,6 +20,9 @@ use super::imagine::Deliveries;
 use super::onboarding::Conversations;
 use crate::config::{Config, ExtractorKind};
 use crate::engine::{self, LoadedModel};
+
+/// Longest time that a start waits for the process before it to let go of the database.
+const HANDOVER: Duration = Duration::from_secs(5);
 
 /// Holds what all handlers share; one for the life of the bot.
 pub struct App {
@@ -122,6 +126,13 @@ impl App {
     }
 }
 
+/// Opens the database. A process that is being replaced may hold it a moment longer, so this waits for it a little. Blocks.
 fn open_store(path: &Path, options: StoreOptions) -> anyhow::Result<Store> {
-    Store::open(path, options).with_context(|| format!("cannot open the database in {}", path.display()))
+    let give_up = Instant::now() + HANDOVER;
+    loop {
+        match Store::open(path, options.clone()) {
+            Err(StoreError::InUse { .. }) if Instant::now() < give_up => std::thread::sleep(Duration::from_millis(50)),
+            result => return result.with_context(|| format!("cannot open the database in {}", path.display())),
+        }
+    }
 }

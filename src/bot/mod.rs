@@ -119,10 +119,21 @@ impl Bot {
         }
         self.shards.shutdown_all().await;
         self.client.abort();
+        // Ended by the abort, or by itself just before it: either way it has let go of its handler.
+        let _ = self.client.await;
         self.app.tasks.close();
         if tokio::time::timeout(Duration::from_secs(5), self.app.tasks.wait()).await.is_err() {
             tracing::warn!("some replies were still under way at shutdown");
         }
         self.app.flush().await;
+        // Events that serenity was handing out still hold the database, which the next start locks.
+        let released = async {
+            while Arc::strong_count(&self.app) > 1 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(5), released).await.is_err() {
+            tracing::warn!("the database is still in use at shutdown");
+        }
     }
 }

@@ -157,7 +157,7 @@ async fn a_profile_goes_out_as_a_file_and_comes_in_again() {
     let import = |name: &str, bytes: Vec<u8>| {
         let file = tastemaker_sandbox::Upload {
             filename: name.into(),
-            bytes,
+            bytes: bytes.into(),
             description: None,
         };
         ben.stage(ben.dm(), file).unwrap()

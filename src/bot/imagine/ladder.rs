@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_latest_of_quick_reactions_wins() {
         let ladders = Ladders::default();
         let mut aim = opened(&ladders, 0.2, Step::Up);
@@ -104,7 +104,7 @@ mod tests {
         assert!(ladders.close(1, &aim));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_reaction_while_a_picture_is_drawn_keeps_the_climb_open() {
         let ladders = Ladders::default();
         let mut aim = opened(&ladders, 0.6, Step::Up);
