@@ -1,6 +1,6 @@
 //! Sends each gateway event to the module that answers it, and each failure to the person who caused it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serenity::all::{
     CommandInteraction, ComponentInteraction, Context, EventHandler, Interaction, Message, ModalInteraction, Reaction, Ready,
@@ -15,16 +15,22 @@ use super::{App, help, imagine, onboarding, profile, reply};
 const OLD_BUTTON: &str = "That button is from an older version of me and no longer does anything.";
 
 /// Answers events with the app, which is set between the making of the client and its start: the client wants its handler
-/// first, and the app holds the client's REST API.
+/// first, and the app holds the client's REST API. The handler does not keep the app: serenity lets go of its handlers
+/// only some time after the last shard has stopped, and until then nobody else could open the database.
 #[derive(Clone, Default)]
 pub(super) struct Handler {
-    app: Arc<OnceLock<Arc<App>>>,
+    app: Arc<OnceLock<Weak<App>>>,
 }
 
 impl Handler {
     /// Gives the handler its app; later calls change nothing.
     pub(super) fn serve(&self, app: &Arc<App>) {
-        self.app.get_or_init(|| Arc::clone(app));
+        self.app.get_or_init(|| Arc::downgrade(app));
+    }
+
+    /// The app, unless the bot has not been started yet or was shut down.
+    fn app(&self) -> Option<Arc<App>> {
+        self.app.get().and_then(Weak::upgrade)
     }
 
     async fn command(app: &Arc<App>, ctx: &Context, command: &CommandInteraction) -> Result<(), BotError> {
@@ -65,13 +71,13 @@ impl EventHandler for Handler {
     }
 
     async fn interaction_create(&self, ctx: Context, interaction: Interaction) {
-        let Some(app) = self.app.get() else { return };
+        let Some(app) = self.app() else { return };
         let _running = app.tasks.token();
         let (result, doing) = match &interaction {
-            Interaction::Command(command) => (Self::command(app, &ctx, command).await, "command"),
-            Interaction::Component(component) => (Self::component(app, &ctx, component).await, "component"),
-            Interaction::Modal(modal) => (Self::modal(app, &ctx, modal).await, "modal"),
-            Interaction::Autocomplete(typing) => (profile::on_autocomplete(app, &ctx, typing).await, "autocomplete"),
+            Interaction::Command(command) => (Self::command(&app, &ctx, command).await, "command"),
+            Interaction::Component(component) => (Self::component(&app, &ctx, component).await, "component"),
+            Interaction::Modal(modal) => (Self::modal(&app, &ctx, modal).await, "modal"),
+            Interaction::Autocomplete(typing) => (profile::on_autocomplete(&app, &ctx, typing).await, "autocomplete"),
             _ => return,
         };
         let Err(error) = result else { return };
@@ -90,9 +96,9 @@ impl EventHandler for Handler {
         if message.author.bot || message.guild_id.is_some() {
             return;
         }
-        let Some(app) = self.app.get() else { return };
+        let Some(app) = self.app() else { return };
         let _running = app.tasks.token();
-        if let Err(error) = onboarding::on_message(app, &ctx, &message).await {
+        if let Err(error) = onboarding::on_message(&app, &ctx, &message).await {
             let incident = Incident::report(&error, "message");
             if let Err(error) = message.channel_id.say(&ctx.http, incident.message).await {
                 tracing::warn!(%error, "the failure could not be told");
@@ -111,12 +117,12 @@ impl EventHandler for Handler {
 
 impl Handler {
     async fn reaction(&self, ctx: &Context, reaction: &Reaction, added: bool) {
-        let Some(app) = self.app.get() else { return };
+        let Some(app) = self.app() else { return };
         if reaction.user_id.is_none_or(|user| user == app.me) {
             return;
         }
         let _running = app.tasks.token();
-        if let Err(error) = imagine::on_reaction(app, ctx, reaction, added).await {
+        if let Err(error) = imagine::on_reaction(&app, ctx, reaction, added).await {
             let incident = Incident::report(&error, "reaction");
             if let Err(error) = reaction.channel_id.say(&ctx.http, incident.message).await {
                 tracing::warn!(%error, "the failure could not be told");
