@@ -182,9 +182,7 @@ fn profile_reads_its_subcommands() {
         profile::parse(&sub("undo", json!([]))),
         Ok(Profile::Undo)
     ));
-    let Ok(Profile::Edit(edit)) =
-        profile::parse(&sub("edit", json!([text("like", "soft light")]))).map(|it| it)
-    else {
+    let Ok(Profile::Edit(edit)) = profile::parse(&sub("edit", json!([text("like", "soft light")]))) else {
         panic!("an edit")
     };
     let expected = Edit {

@@ -81,11 +81,11 @@ pub(in crate::bot) fn added(modal: &ModalInteraction) -> (String, String) {
 /// Reads a field of a form; empty if it is not there.
 pub(in crate::bot) fn field(modal: &ModalInteraction, id: &str) -> String {
     let inputs = modal.data.components.iter().flat_map(|row| &row.components);
-    let value = inputs.filter_map(|component| match component {
+    let mut value = inputs.filter_map(|component| match component {
         ActionRowComponent::InputText(input) if input.custom_id == id => input.value.clone(),
         _ => None,
     });
-    value.last().unwrap_or_default()
+    value.next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -53,7 +53,9 @@ pub(super) fn asking(record: &OnboardingRecord, place: Place, reopened: bool) ->
     ]);
     let mut rows = vec![CreateActionRow::Buttons(buttons)];
     if reopened {
-        rows.push(CreateActionRow::Buttons(start_over(conversation).into()));
+        rows.push(CreateActionRow::Buttons(
+            start_over(conversation, "Start over").into(),
+        ));
     }
     rows
 }
@@ -97,7 +99,7 @@ pub(super) fn review(
     )
     .disabled(!more_left);
     let mut second = vec![more];
-    second.extend(start_over(conversation));
+    second.extend(start_over(conversation, "Redo"));
     vec![CreateActionRow::Buttons(first), CreateActionRow::Buttons(second)]
 }
 
@@ -136,17 +138,13 @@ pub(super) fn paused(record: &OnboardingRecord) -> Vec<CreateActionRow> {
         "Resume",
         ButtonStyle::Primary,
     )];
-    buttons.extend(start_over(conversation));
+    buttons.extend(start_over(conversation, "Start over"));
     vec![CreateActionRow::Buttons(buttons)]
 }
 
-fn start_over(conversation: u64) -> [CreateButton; 2] {
+fn start_over(conversation: u64, label: &str) -> [CreateButton; 2] {
     [
-        button(
-            OnboardingId::Redo { conversation },
-            "Start over",
-            ButtonStyle::Secondary,
-        ),
+        button(OnboardingId::Redo { conversation }, label, ButtonStyle::Secondary),
         button(
             OnboardingId::Discard { conversation },
             "Drop this round",
