@@ -48,12 +48,12 @@ export function icon(name) {
   return svg('svg', { viewBox: '0 0 24 24', class: 'icon', 'aria-hidden': 'true' }, path);
 }
 
-/** A picture for someone without one: initials on a colour that follows from the id. */
+/** A picture for someone without one: initials on a colour that follows from the name. */
 export function avatar(author, size = 40) {
   if (author.bot) {
     return h('img', { class: 'avatar', src: '/icon.svg', alt: '', width: size, height: size });
   }
-  const hue = Number(BigInt(author.id) % 360n);
+  const hue = [...author.name].reduce((hash, letter) => (hash * 33 + letter.codePointAt(0)) % 360, 20);
   const words = author.name.split(/\s+/).filter(Boolean);
   const initials = words.slice(-1).concat(words.length > 1 && words[0].length > 1 ? words[0] : []).reverse();
   const text = svg('text', { x: 20, y: 21, 'text-anchor': 'middle', 'dominant-baseline': 'central' });

@@ -13,8 +13,12 @@ let pinned = true;
 /** Wires the list to the state. */
 export function startList() {
   const scroller = byId('scroller');
+  let top = 0;
   scroller.addEventListener('scroll', () => {
-    pinned = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < PINNED_PX;
+    // Only a reader who scrolls up leaves the end; a picture that loads meanwhile moves it away from under them.
+    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < PINNED_PX;
+    if (atEnd || scroller.scrollTop < top) pinned = atEnd;
+    top = scroller.scrollTop;
     byId('to-latest').hidden = pinned;
     if (pinned) markRead();
   }, { passive: true });

@@ -101,7 +101,7 @@ function used(interaction) {
 function replied(message) {
   const target = messageById(message.reference);
   if (!target || !isVisible(target)) return h('div', { class: 'context' }, h('i', {}, 'The message it replied to is gone'));
-  const words = target.content || (target.attachments.length ? 'Click to see the picture' : 'Click to see the message');
+  const words = target.content.replace(/^-# |[*_~`|\\]/gm, '') || (target.attachments.length ? 'Click to see the picture' : 'Click to see the message');
   const jump = () => jumpTo(target.channel_id, target.id);
   return h('button', { class: 'context', type: 'button', onclick: jump }, avatar(target.author, 16), h('b', {}, target.author.name), h('span', {}, words.slice(0, 120)));
 }
