@@ -19,7 +19,7 @@ impl Sandbox {
     }
 
     /// Returns every request and answer that breaks Discord's OpenAPI document, as "METHOD template: fault".
-    /// Empty without [`SandboxOptions::openapi`].
+    /// Empty without [`SandboxOptions::openapi`](crate::SandboxOptions::openapi).
     pub fn contract_violations(&self) -> Vec<String> {
         #[cfg(feature = "openapi")]
         return self
