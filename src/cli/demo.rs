@@ -60,10 +60,15 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<()> {
     let script = args.play.as_deref().map(Script::load).transpose()?;
     // Kept until the end: dropping it deletes the folder.
-    let temporary = (args.fresh || (script.is_some() && args.data.is_none())).then(tempfile::tempdir).transpose()?;
+    let temporary = (args.fresh || (script.is_some() && args.data.is_none()))
+        .then(tempfile::tempdir)
+        .transpose()?;
     let data = match &temporary {
         Some(folder) => folder.path().to_owned(),
-        None => args.data.clone().unwrap_or_else(|| config.paths.data.join("demo")),
+        None => args
+            .data
+            .clone()
+            .unwrap_or_else(|| config.paths.data.join("demo")),
     };
     config.paths.data = data.join("bot");
     if let Some(model) = &args.model {
@@ -76,7 +81,7 @@ pub async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<()> {
     let sandbox = start_sandbox(&args, &data, script.is_some()).await?;
     let result = match script {
         Some(script) => play(&sandbox, config, script, &args.out).await,
-        None => chat(&sandbox, config).await,
+        None => chat(&sandbox, config, temporary.is_none().then_some(&data)).await,
     };
     sandbox.shutdown().await;
     result
@@ -102,7 +107,9 @@ async fn start_sandbox(args: &DemoArgs, data: &Path, playing: bool) -> anyhow::R
     let mut last = None;
     for port in ports {
         match Sandbox::start(options(Some(SocketAddr::new(PAGE.ip(), port)))).await {
-            Err(SandboxError::Listen { source, address }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(SandboxError::Listen { source, address })
+                if source.kind() == std::io::ErrorKind::AddrInUse =>
+            {
                 last = Some(SandboxError::Listen { source, address });
             }
             started => return Ok(started?),
@@ -118,19 +125,24 @@ async fn start_bot(sandbox: &Sandbox, config: Config) -> Result<Bot, StartError>
         token: SecretString::from(sandbox.token()),
     };
     let bot = Bot::start(config, endpoint).await?;
-    sandbox.wait_for_bot(CONNECTS_WITHIN).await.map_err(anyhow::Error::from)?;
+    sandbox
+        .wait_for_bot(CONNECTS_WITHIN)
+        .await
+        .map_err(anyhow::Error::from)?;
     Ok(bot)
 }
 
 /// Serves the chat page until somebody stops the demo.
-async fn chat(sandbox: &Sandbox, config: Config) -> anyhow::Result<()> {
-    let data = config.paths.data.clone();
+async fn chat(sandbox: &Sandbox, config: Config, kept: Option<&PathBuf>) -> anyhow::Result<()> {
     let mut bot = tokio::select! {
         bot = start_bot(sandbox, config) => bot?,
         () = stop_signal() => return Ok(()),
     };
     let url = sandbox.page_url().context("the sandbox serves no page")?;
-    println!("Tastemaker is ready: open {url} (Ctrl-C stops; kept in {})", data.parent().unwrap_or(&data).display());
+    let kept = kept.map_or("nothing is kept".to_owned(), |folder| {
+        format!("all is kept in {}", folder.display())
+    });
+    println!("Tastemaker is ready: open {url} (Ctrl-C stops; {kept})");
     tokio::select! {
         ended = bot.ended() => {
             ended?;
@@ -156,7 +168,11 @@ async fn play(sandbox: &Sandbox, config: Config, script: Script, out: &Path) -> 
                 if let Some(running) = bot.take() {
                     running.shutdown().await;
                 }
-                *bot = Some(start_bot(&sandbox, config).await.map_err(|error| error.to_string())?);
+                *bot = Some(
+                    start_bot(&sandbox, config)
+                        .await
+                        .map_err(|error| error.to_string())?,
+                );
                 Ok(())
             };
             Box::pin(restarted) as std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>
@@ -167,7 +183,9 @@ async fn play(sandbox: &Sandbox, config: Config, script: Script, out: &Path) -> 
         step += 1;
         println!("{step:>3}/{steps}  {what}");
     };
-    let player = Player::new(sandbox.clone(), script).on_restart(Box::new(restart)).on_step(told);
+    let player = Player::new(sandbox.clone(), script)
+        .on_restart(Box::new(restart))
+        .on_step(told);
     let played = tokio::select! {
         played = player.play() => Some(played),
         () = stop_signal() => None,

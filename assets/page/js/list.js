@@ -77,7 +77,8 @@ function take({ message, created }) {
     const next = messageItem(message, last?.message);
     if (last) last.after(next);
     else list.prepend(next);
-    if (message.author.id === state.user) pinned = true;
+    // Whoever says or asks something wants to see it, and the answer.
+    if (message.author.id === state.user || message.interaction?.user === state.user) pinned = true;
     drawOpening();
   }
   if (pinned) toLatest();
