@@ -6,6 +6,8 @@ mod queue;
 mod reactions;
 mod recovery;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tastemaker::config::Config;
 use tastemaker_preference::{Polarity, Profile};
@@ -13,7 +15,7 @@ use tastemaker_sandbox::model::Message;
 use tastemaker_sandbox::{ChannelId, InteractionId, MessageId, User};
 use tastemaker_storage::ProfileRecord;
 
-use crate::support::World;
+use crate::support::{PATIENCE, World};
 
 /// Somebody with a kept profile and a default β of 0.6, without the conversation that makes one.
 async fn person(world: &World, name: &str, likes: &[&str], dislikes: &[&str]) -> User {
@@ -48,6 +50,23 @@ fn long() -> Value {
 /// Asks for a picture, and does not wait for it.
 fn ask(user: &User, channel: ChannelId, options: Value) -> InteractionId {
     user.command(channel, "imagine", options).unwrap()
+}
+
+/// Options of a request that takes long under [`slow`], and that leaves the queue as soon as it is begun.
+fn long_single() -> Value {
+    json!({"prompt": "a lighthouse", "seed": 7})
+}
+
+/// Waits for something that nobody in a channel sees.
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait)
+        .await
+        .unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"));
 }
 
 /// Tells whether a message shows a job being drawn.

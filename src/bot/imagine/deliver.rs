@@ -1,9 +1,10 @@
 //! Brings the end of a job to the person who asked: once, wherever it still can be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use image::RgbImage;
-use serenity::all::{ChannelId, MessageId, ReactionType};
+use serenity::all::{ChannelId, Http, MessageId, ReactionType};
 use tastemaker_storage::{JobRecord, JobState, Receipt, Store, StoreError};
 use tokio::task::spawn_blocking;
 
@@ -100,7 +101,7 @@ pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer,
         Ok(place) => {
             delivered(app, task, Some(place)).await;
             if render::is_personal(&task.record) {
-                offer_reactions(app, place).await;
+                app.tasks.spawn(offer_reactions(Arc::clone(&app.http), place));
             }
         }
         Err(error) => undeliverable(app, task, &error).await,
@@ -212,11 +213,12 @@ async fn undeliverable(app: &App, task: &mut Task, error: &BotError) {
     }
 }
 
-/// Puts the reactions that move β under a result. Where that is not permitted, buttons still do their part.
-pub(super) async fn offer_reactions(app: &App, (channel, message): (ChannelId, MessageId)) {
+/// Puts the reactions that move β under a result, which takes longer than showing it: Discord takes four a second. Where
+/// it is not permitted, buttons still do their part.
+pub(super) async fn offer_reactions(http: Arc<Http>, (channel, message): (ChannelId, MessageId)) {
     for emoji in Step::OFFERED {
         if let Err(error) = channel
-            .create_reaction(&app.http, message, ReactionType::Unicode(emoji.to_owned()))
+            .create_reaction(&http, message, ReactionType::Unicode(emoji.to_owned()))
             .await
         {
             tracing::debug!(%error, "no reactions here");

@@ -17,7 +17,16 @@ pub(super) const SETTLE: Duration = Duration::from_millis(700);
 
 /// Holds the climbs under way, by the job whose pictures were reacted to.
 #[derive(Debug, Default)]
-pub(super) struct Ladders(Mutex<HashMap<JobId, watch::Sender<f64>>>);
+pub(super) struct Ladders(Mutex<HashMap<JobId, Climb>>);
+
+/// Is a climb under way.
+#[derive(Debug)]
+struct Climb {
+    aim: watch::Sender<f64>,
+    /// Whether the picture aimed at is drawn. Its message carries its own β from then on, so a reaction to the first
+    /// message counts from that one's again.
+    arrived: bool,
+}
 
 /// Says what a reaction led to.
 #[derive(Debug)]
@@ -34,10 +43,11 @@ impl Ladders {
     /// Applies a reaction to the pictures of job `source`, which were made with β `base`.
     pub(super) fn react(&self, source: JobId, base: f64, step: Step, by: f64) -> Reacted {
         let mut climbs = self.lock();
-        if let Some(aim) = climbs.get(&source) {
-            aim.send_if_modified(|beta| {
-                let moved = step.apply(*beta, by);
-                std::mem::replace(beta, moved) != moved
+        if let Some(climb) = climbs.get_mut(&source) {
+            let arrived = std::mem::take(&mut climb.arrived);
+            climb.aim.send_if_modified(|aim| {
+                let moved = step.apply(if arrived { base } else { *aim }, by);
+                std::mem::replace(aim, moved) != moved || arrived
             });
             return Reacted::Joined;
         }
@@ -45,9 +55,16 @@ impl Ladders {
         if aim == base {
             return Reacted::AlreadyThere;
         }
-        let (sender, receiver) = watch::channel(aim);
-        climbs.insert(source, sender);
+        let (aim, receiver) = watch::channel(aim);
+        climbs.insert(source, Climb { aim, arrived: false });
         Reacted::Opened(receiver)
+    }
+
+    /// Takes note that the picture aimed at is drawn.
+    pub(super) fn arrive(&self, source: JobId) {
+        if let Some(climb) = self.lock().get_mut(&source) {
+            climb.arrived = true;
+        }
     }
 
     /// Ends a climb, unless its aim has moved since `seen` was last read: then it must go on.
@@ -66,16 +83,16 @@ impl Ladders {
     }
 
     // Every change is a single insertion or removal, so a map whose lock was poisoned is still sound.
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<f64>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Climb>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits until the aim has not moved for [`SETTLE`] and returns it.
-pub(super) async fn settle(aim: &mut watch::Receiver<f64>) -> f64 {
+/// Waits until the aim has not moved for the time `quiet` and returns it.
+pub(super) async fn settle(aim: &mut watch::Receiver<f64>, quiet: Duration) -> f64 {
     loop {
         let beta = *aim.borrow_and_update();
-        match tokio::time::timeout(SETTLE, aim.changed()).await {
+        match tokio::time::timeout(quiet, aim.changed()).await {
             Ok(Ok(())) => {}
             // Quiet, or the climb was abandoned: either way this is the latest aim.
             Ok(Err(_)) | Err(_) => return beta,
@@ -86,6 +103,8 @@ pub(super) async fn settle(aim: &mut watch::Receiver<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const QUIET: Duration = Duration::from_millis(1);
 
     fn opened(ladders: &Ladders, base: f64, step: Step) -> watch::Receiver<f64> {
         match ladders.react(1, base, step, 0.2) {
@@ -100,7 +119,7 @@ mod tests {
         let mut aim = opened(&ladders, 0.2, Step::Up);
         assert!(matches!(ladders.react(1, 0.2, Step::Up, 0.2), Reacted::Joined));
         assert!(matches!(ladders.react(1, 0.2, Step::Up, 0.2), Reacted::Joined));
-        assert_eq!(settle(&mut aim).await, 0.8);
+        assert_eq!(settle(&mut aim, QUIET).await, 0.8);
         assert!(ladders.close(1, &aim));
     }
 
@@ -108,13 +127,26 @@ mod tests {
     async fn a_reaction_while_a_picture_is_drawn_keeps_the_climb_open() {
         let ladders = Ladders::default();
         let mut aim = opened(&ladders, 0.6, Step::Up);
-        assert_eq!(settle(&mut aim).await, 0.8);
+        assert_eq!(settle(&mut aim, QUIET).await, 0.8);
         ladders.react(1, 0.6, Step::Up, 0.2);
         assert!(!ladders.close(1, &aim));
-        assert_eq!(settle(&mut aim).await, 1.0);
+        assert_eq!(settle(&mut aim, QUIET).await, 1.0);
         assert!(ladders.close(1, &aim));
         // Closed: the next reaction counts from the picture's own β again.
         assert_eq!(*opened(&ladders, 0.6, Step::Down).borrow(), 0.4);
+    }
+
+    #[tokio::test]
+    async fn once_a_picture_is_drawn_the_first_message_counts_from_its_own_beta_again() {
+        let ladders = Ladders::default();
+        let mut aim = opened(&ladders, 0.6, Step::Up);
+        assert_eq!(settle(&mut aim, QUIET).await, 0.8);
+        ladders.arrive(1);
+        // The same aim again is a wish for the same picture again.
+        ladders.react(1, 0.6, Step::Up, 0.2);
+        assert!(!ladders.close(1, &aim));
+        assert_eq!(settle(&mut aim, QUIET).await, 0.8);
+        assert!(ladders.close(1, &aim));
     }
 
     #[test]

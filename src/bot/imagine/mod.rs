@@ -82,7 +82,7 @@ fn defaults(app: &App) -> ModelDefaults {
     ModelDefaults {
         native,
         // Divisible by what VAE and UNet halve in every checkpoint of this shape, and fine enough for the aspects.
-        multiple: (native.0.min(native.1) / 4).clamp(8, 64),
+        multiple: (native.0.min(native.1) / 4).clamp(4, 64),
         steps: u32::try_from(plain.steps).unwrap_or(u32::MAX),
         guidance: plain.guidance,
         guidance_rescale: plain.guidance_rescale,

@@ -116,7 +116,7 @@ async fn climb(app: &App, source: &JobRecord, mut aim: watch::Receiver<f64>) -> 
     // The message of a picture that was given up for a newer aim serves the next one.
     let mut spare = None;
     loop {
-        let beta = ladder::settle(&mut aim).await;
+        let beta = ladder::settle(&mut aim, ladder::SETTLE).await;
         if beta == source.job.request.beta {
             if let Some(message) = spare.take() {
                 delete(&app.http, source, message).await;
@@ -194,6 +194,7 @@ async fn draw(
         app.with_store(move |store| store.delete_job(id)).await?;
         return Ok(task.record.message);
     }
+    app.deliveries.ladders.arrive(source.job.id);
     deliver::conclude(app, &mut task, &mut answer, end).await;
     Ok(None)
 }
@@ -241,6 +242,7 @@ async fn show_again(
     let Some((channel, message)) = super::place(source) else {
         return Ok(());
     };
+    app.deliveries.ladders.arrive(source.job.id);
     let files = Some(pictures::results(&record.job.request, pngs));
     let id = record.job.id;
     let task = Task {
@@ -262,7 +264,8 @@ async fn show_again(
     .await?;
     app.with_store(move |store| store.link_message(shown.get(), id))
         .await?;
-    deliver::offer_reactions(app, (channel, shown)).await;
+    app.tasks
+        .spawn(deliver::offer_reactions(Arc::clone(&app.http), (channel, shown)));
     Ok(())
 }
 

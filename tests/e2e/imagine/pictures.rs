@@ -9,7 +9,13 @@ use crate::support::{Acts, PATIENCE, World, is_finished, pixels};
 async fn the_same_words_and_seed_give_two_people_two_pictures() {
     let world = World::start().await;
     let channel = world.sandbox.channel_id();
-    let ada = person(&world, "Ada", &["watercolour", "soft lighting"], &["neon colours"]).await;
+    let ada = person(
+        &world,
+        "Ada",
+        &["watercolour", "soft lighting"],
+        &["neon colours"],
+    )
+    .await;
     let ben = person(
         &world,
         "Ben",

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{ask, is_drawing, long, slow};
-use crate::support::{Acts, PATIENCE, World};
+use super::{ask, eventually, is_drawing, long, long_single, slow};
+use crate::support::{Acts, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_an_answer() {
@@ -18,12 +18,12 @@ async fn a_full_queue_is_an_answer() {
         world.sandbox.user("Ben"),
         world.sandbox.user("Eve"),
     );
-    let running = ask(&ada, channel, long());
+    let running = ask(&ada, channel, long_single());
     ada.answer(running, is_drawing).await;
-    let waiting = ask(&ben, channel, long());
+    let waiting = ask(&ben, channel, long_single());
     ben.answer(waiting, |message| message.content.contains("Next in line"))
         .await;
-    let refused = eve.run(channel, "imagine", long()).await;
+    let refused = eve.run(channel, "imagine", long_single()).await;
     assert!(
         refused.content.contains("The queue is full"),
         "{}",
@@ -111,10 +111,10 @@ async fn the_cancel_button_is_the_owners() {
     ada.click(&progress, "Cancel").unwrap();
     ada.answer(interaction, |message| message.content.contains("Cancelled."))
         .await;
-    let idle = world.sandbox.wait_until(PATIENCE, || {
-        (world.bot().app().pool.status().running == 0).then_some(())
-    });
-    idle.await.unwrap();
+    eventually("the worker is idle", || {
+        world.bot().app().pool.status().running == 0
+    })
+    .await;
     world.finish().await;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ask, finished, is_drawing, long, person, slow};
+use super::{ask, eventually, finished, is_drawing, long, person, slow};
 use crate::support::{Acts, World, is_finished, pixels};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,12 @@ async fn jobs_survive_a_restart_and_come_once() {
     assert_eq!(second.attachments.len(), 1);
 
     // Nothing is left to do, and another restart finds nothing to do.
-    assert!(world.bot().app().store.unfinished_jobs().unwrap().is_empty());
+    let store = world.bot().app().store.clone();
+    eventually("everything is delivered", || {
+        store.unfinished_jobs().unwrap().is_empty()
+    })
+    .await;
+    drop(store);
     world.restart_bot().await;
     let same = ada.imagine(channel, json!({"prompt": "a boat", "seed": 8})).await;
     assert_eq!(pixels(&second), pixels(&same));
