@@ -16,13 +16,24 @@ fn main() {
 
 static MODEL: LazyLock<(Pipeline, GenerationParams)> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let manifest = ModelManifest::load(&root.join("config/models/embedded.toml")).expect("the manifest is valid");
+    let manifest =
+        ModelManifest::load(&root.join("config/models/embedded.toml")).expect("the manifest is valid");
     let embedded = root.join("assets/model");
-    let folder = if embedded.is_dir() { embedded } else { root.join("tests/fixtures/diffusion/xl") };
+    let folder = if embedded.is_dir() {
+        embedded
+    } else {
+        root.join("tests/fixtures/diffusion/xl")
+    };
     let pipeline = Pipeline::load(&folder, &manifest.load_options()).expect("the model loads");
     let mut params = manifest.defaults("a lighthouse on a cliff");
     (params.width, params.height) = (pipeline.info().width, pipeline.info().height);
-    eprintln!("{} at {}×{}, {} steps", folder.display(), params.width, params.height, params.steps);
+    eprintln!(
+        "{} at {}×{}, {} steps",
+        folder.display(),
+        params.width,
+        params.height,
+        params.steps
+    );
     (pipeline, params)
 });
 
@@ -36,17 +47,27 @@ fn personal() -> GenerationParams {
 
 fn slots(count: usize) -> Vec<Slot> {
     (0..count as u64)
-        .map(|seed| MODEL.0.start(&GenerationParams { seed, ..personal() }).expect("the slot starts"))
+        .map(|seed| {
+            MODEL
+                .0
+                .start(&GenerationParams { seed, ..personal() })
+                .expect("the slot starts")
+        })
         .collect()
 }
 
 /// One joint step of several pictures (two denoiser rows each).
 #[divan::bench(args = [1, 2, 4])]
 fn step(bencher: Bencher, pictures: usize) {
-    bencher.with_inputs(|| slots(pictures)).bench_local_values(|mut slots| {
-        MODEL.0.step(&mut slots.iter_mut().collect::<Vec<_>>()).expect("the step succeeds");
-        slots
-    });
+    bencher
+        .with_inputs(|| slots(pictures))
+        .bench_local_values(|mut slots| {
+            MODEL
+                .0
+                .step(&mut slots.iter_mut().collect::<Vec<_>>())
+                .expect("the step succeeds");
+            slots
+        });
 }
 
 /// Encoding of a prompt that is not in the cache, with drawing of noise and layout of steps.
@@ -56,7 +77,10 @@ fn start_with_new_text(bencher: Bencher) {
     bencher
         .with_inputs(|| {
             n += 1;
-            GenerationParams { prompt: format!("lighthouse number {n}"), ..personal() }
+            GenerationParams {
+                prompt: format!("lighthouse number {n}"),
+                ..personal()
+            }
         })
         .bench_local_values(|params| MODEL.0.start(&params).expect("the slot starts"));
 }
@@ -84,5 +108,10 @@ fn preview(bencher: Bencher) {
 #[divan::bench(args = [false, true], sample_count = 5, sample_size = 1)]
 fn picture(bencher: Bencher, personalised: bool) {
     let params = if personalised { personal() } else { MODEL.1.clone() };
-    bencher.bench_local(|| MODEL.0.generate(&params, |_| ControlFlow::Continue(())).expect("the picture is made"));
+    bencher.bench_local(|| {
+        MODEL
+            .0
+            .generate(&params, |_| ControlFlow::Continue(()))
+            .expect("the picture is made")
+    });
 }

@@ -128,9 +128,11 @@ impl Receipt {
     /// The lines for people.
     fn readable(&self) -> String {
         let mut text = self.prompt.clone();
-        for (name, value) in
-            [("Negative prompt", &self.negative), ("VP+", &self.vp_plus), ("VP-", &self.vp_minus)]
-        {
+        for (name, value) in [
+            ("Negative prompt", &self.negative),
+            ("VP+", &self.vp_plus),
+            ("VP-", &self.vp_minus),
+        ] {
             if !value.is_empty() {
                 text.push_str(&format!("\n{name}: {value}"));
             }
@@ -190,10 +192,15 @@ pub fn encode(picture: &RgbImage, record: &JobRecord, index: usize) -> Result<Ve
 /// If the file is not a PNG, or the receipt in it is damaged.
 pub fn read_receipt(file: &[u8]) -> Result<Option<Receipt>, ReceiptError> {
     let reader = png::Decoder::new(std::io::Cursor::new(file)).read_info()?;
-    for chunk in reader.info().utf8_text.iter().filter(|chunk| chunk.keyword == KEYWORD) {
-        return Ok(Some(serde_json::from_str(&chunk.get_text()?)?));
+    match reader
+        .info()
+        .utf8_text
+        .iter()
+        .find(|chunk| chunk.keyword == KEYWORD)
+    {
+        Some(chunk) => Ok(Some(serde_json::from_str(&chunk.get_text()?)?)),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -209,7 +216,10 @@ mod tests {
             beta: 0.4,
             conditioning: "embedding".into(),
             seed: u64::MAX,
-            variations: vec![Variation { seed: 3, strength: 0.35 }],
+            variations: vec![Variation {
+                seed: 3,
+                strength: 0.35,
+            }],
             steps: 20,
             guidance: 2.5,
             guidance_rescale: 0.7,
@@ -236,7 +246,9 @@ mod tests {
     fn other_pictures_have_no_receipt_and_other_files_are_errors() {
         let mut file = Vec::new();
         let picture = RgbImage::new(1, 1);
-        picture.write_to(&mut std::io::Cursor::new(&mut file), image::ImageFormat::Png).unwrap();
+        picture
+            .write_to(&mut std::io::Cursor::new(&mut file), image::ImageFormat::Png)
+            .unwrap();
         assert_eq!(read_receipt(&file).unwrap(), None);
         assert!(read_receipt(b"GIF89a").is_err());
     }

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tastemaker_diffusion::{
-    Conditioning, Device, GenerationParams, ModelInfo, Pipeline, SchedulerKind, Slot, Tensor, Variation, latents,
+    Conditioning, GenerationParams, ModelInfo, Pipeline, SchedulerKind, Slot, Tensor, Variation, latents,
 };
 use tastemaker_preference::Profile;
 
@@ -113,10 +113,18 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (width, height) =
-            text.split_once(['x', 'X', '×']).ok_or("a size is two numbers with an x between, such as 512x768")?;
-        let side = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a number of pixels"));
-        Ok(Self { width: side(width)?, height: side(height)? })
+        let (width, height) = text
+            .split_once(['x', 'X', '×'])
+            .ok_or("a size is two numbers with an x between, such as 512x768")?;
+        let side = |text: &str| {
+            text.trim()
+                .parse()
+                .map_err(|_| format!("`{text}` is not a number of pixels"))
+        };
+        Ok(Self {
+            width: side(width)?,
+            height: side(height)?,
+        })
     }
 }
 
@@ -130,7 +138,10 @@ impl FromStr for Vary {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || "a variation is a seed and a share with a colon between, such as 42:0.35".to_owned();
         let (seed, share) = text.split_once(':').ok_or_else(wrong)?;
-        let (seed, strength) = (seed.parse().map_err(|_| wrong())?, share.parse().map_err(|_| wrong())?);
+        let (seed, strength) = (
+            seed.parse().map_err(|_| wrong())?,
+            share.parse().map_err(|_| wrong())?,
+        );
         Ok(Self(Variation { seed, strength }))
     }
 }
@@ -138,7 +149,10 @@ impl FromStr for Vary {
 impl Vary {
     /// The variation of picture `k`.
     fn of(self, k: u64) -> Variation {
-        Variation { seed: self.0.seed.wrapping_add(k), ..self.0 }
+        Variation {
+            seed: self.0.seed.wrapping_add(k),
+            ..self.0
+        }
     }
 }
 
@@ -162,7 +176,8 @@ struct Line<'a> {
 pub fn run(args: ImagineArgs, config: &Config) -> anyhow::Result<()> {
     let pipeline = load(&args, config)?;
     let requests = requests(&args, config, &pipeline)?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let mut finals = Vec::new();
     for group in requests.chunks(config.pool.max_slots.max(1)) {
         let started = Instant::now();
@@ -172,7 +187,12 @@ pub fn run(args: ImagineArgs, config: &Config) -> anyhow::Result<()> {
             let file = encode_png(&pipeline.decode(slot)?, &receipt)?;
             let path = write_new(&args.out, &format!("seed-{}", params.seed), &file)?;
             let seconds = started.elapsed().as_secs_f64();
-            let line = Line { path: &path, seconds, latents: args.save_latents.as_deref(), receipt: &receipt };
+            let line = Line {
+                path: &path,
+                seconds,
+                latents: args.save_latents.as_deref(),
+                receipt: &receipt,
+            };
             report(&line, args.json)?;
             finals.push(slot.latents().clone());
         }
@@ -196,7 +216,11 @@ fn load(args: &ImagineArgs, config: &Config) -> anyhow::Result<Pipeline> {
 }
 
 /// The parameters of each picture, checked.
-fn requests(args: &ImagineArgs, config: &Config, pipeline: &Pipeline) -> anyhow::Result<Vec<GenerationParams>> {
+fn requests(
+    args: &ImagineArgs,
+    config: &Config,
+    pipeline: &Pipeline,
+) -> anyhow::Result<Vec<GenerationParams>> {
     let info = pipeline.info();
     let mut first = defaults(args, config)?;
     (first.vp_plus, first.vp_minus) = preferences(args)?;
@@ -219,7 +243,10 @@ fn requests(args: &ImagineArgs, config: &Config, pipeline: &Pipeline) -> anyhow:
         let mut params = first.clone();
         params.seed = first.seed.wrapping_add(k);
         params.variations = args.vary.iter().map(|vary| vary.of(k)).collect();
-        params.init_latents = init.as_ref().map(|latents| row(latents, k, args.count)).transpose()?;
+        params.init_latents = init
+            .as_ref()
+            .map(|latents| row(latents, k, args.count))
+            .transpose()?;
         params.validate(info)?;
         requests.push(params);
     }
@@ -236,9 +263,12 @@ fn defaults(args: &ImagineArgs, config: &Config) -> anyhow::Result<GenerationPar
 
 /// VP+ and VP−.
 fn preferences(args: &ImagineArgs) -> anyhow::Result<(String, String)> {
-    let Some(path) = &args.profile else { return Ok((args.like.clone(), args.dislike.clone())) };
+    let Some(path) = &args.profile else {
+        return Ok((args.like.clone(), args.dislike.clone()));
+    };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let profile = Profile::from_json(&text).with_context(|| format!("{} is not a profile", path.display()))?;
+    let profile =
+        Profile::from_json(&text).with_context(|| format!("{} is not a profile", path.display()))?;
     Ok((profile.vp_plus(), profile.vp_minus()))
 }
 
@@ -250,13 +280,19 @@ fn size_of(latents: &Tensor, info: &ModelInfo) -> anyhow::Result<(usize, usize)>
 /// Picture `k`'s noise: its own row, or the only one.
 fn row(latents: &Tensor, k: u64, count: u64) -> anyhow::Result<Tensor> {
     let rows = latents.dim(0)?;
-    ensure!(rows == 1 || rows as u64 == count, "the file has latents for {rows} pictures, {count} are asked for");
+    ensure!(
+        rows == 1 || rows as u64 == count,
+        "the file has latents for {rows} pictures, {count} are asked for"
+    );
     Ok(latents.narrow(0, if rows == 1 { 0 } else { k as usize }, 1)?)
 }
 
 /// Takes all pictures to their last step, together.
 fn denoise(pipeline: &Pipeline, group: &[GenerationParams]) -> anyhow::Result<Vec<Slot>> {
-    let mut slots = group.iter().map(|params| pipeline.start(params)).collect::<Result<Vec<_>, _>>()?;
+    let mut slots = group
+        .iter()
+        .map(|params| pipeline.start(params))
+        .collect::<Result<Vec<_>, _>>()?;
     let total = slots.iter().map(Slot::steps).max().unwrap_or_default();
     let bar = progress_bar(total as u64)?;
     for _ in 0..total {
@@ -273,7 +309,9 @@ fn progress_bar(steps: u64) -> anyhow::Result<ProgressBar> {
         return Ok(ProgressBar::hidden());
     }
     let bar = ProgressBar::new(steps);
-    bar.set_style(ProgressStyle::with_template("{bar:32} step {pos} of {len}, {eta} left")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:32} step {pos} of {len}, {eta} left",
+    )?);
     bar.enable_steady_tick(Duration::from_millis(250));
     Ok(bar)
 }
@@ -281,11 +319,16 @@ fn progress_bar(steps: u64) -> anyhow::Result<ProgressBar> {
 /// Writes a file under a name that is not taken: `stem.png`, `stem-2.png` and so on.
 fn write_new(folder: &Path, stem: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
     for n in 1..10_000 {
-        let name = if n == 1 { format!("{stem}.png") } else { format!("{stem}-{n}.png") };
+        let name = if n == 1 {
+            format!("{stem}.png")
+        } else {
+            format!("{stem}-{n}.png")
+        };
         let path = folder.join(name);
         match std::fs::File::create_new(&path) {
             Ok(mut file) => {
-                file.write_all(content).with_context(|| format!("cannot write {}", path.display()))?;
+                file.write_all(content)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
                 return Ok(path);
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -302,7 +345,11 @@ fn report(line: &Line<'_>, json: bool) -> anyhow::Result<()> {
     } else {
         let receipt = line.receipt;
         let path = line.path.display();
-        writeln!(out, "{path}  seed {}, β {}, {:.1} s", receipt.seed, receipt.beta, line.seconds)
+        writeln!(
+            out,
+            "{path}  seed {}, β {}, {:.1} s",
+            receipt.seed, receipt.beta, line.seconds
+        )
     };
     match written {
         // Whoever read the output has seen enough; the pictures are written all the same.
@@ -317,7 +364,13 @@ mod tests {
 
     #[test]
     fn sizes_are_two_numbers() {
-        assert_eq!("512x768".parse::<Size>().unwrap(), Size { width: 512, height: 768 });
+        assert_eq!(
+            "512x768".parse::<Size>().unwrap(),
+            Size {
+                width: 512,
+                height: 768
+            }
+        );
         for wrong in ["512", "x", "5x", "axb", "-1x2"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }
@@ -326,7 +379,13 @@ mod tests {
     #[test]
     fn variations_are_a_seed_and_a_share() {
         let vary: Vary = "42:0.35".parse().unwrap();
-        assert_eq!(vary.of(2), Variation { seed: 44, strength: 0.35 });
+        assert_eq!(
+            vary.of(2),
+            Variation {
+                seed: 44,
+                strength: 0.35
+            }
+        );
         for wrong in ["42", "x:0.5", "42:", "42:much"] {
             assert!(wrong.parse::<Vary>().is_err(), "{wrong}");
         }
@@ -343,10 +402,13 @@ mod tests {
 
     #[test]
     fn latents_are_one_for_all_or_one_for_each() {
-        let latents = Tensor::new(&[[[[1f32]]], [[[2.0]]]], &Device::Cpu).unwrap();
+        let latents = Tensor::new(&[[[[1f32]]], [[[2.0]]]], &tastemaker_diffusion::Device::Cpu).unwrap();
         let value = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(value(row(&latents, 1, 2).unwrap()), [2.0]);
-        assert_eq!(value(row(&latents.narrow(0, 0, 1).unwrap(), 2, 3).unwrap()), [1.0]);
+        assert_eq!(
+            value(row(&latents.narrow(0, 0, 1).unwrap(), 2, 3).unwrap()),
+            [1.0]
+        );
         assert!(row(&latents, 0, 3).is_err());
     }
 }

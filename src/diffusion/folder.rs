@@ -24,7 +24,9 @@ impl ModelManifest {
         let scheduler = SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
         let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         Ok(Self {
-            name: full.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
+            name: full
+                .file_name()
+                .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
             description: String::new(),
             path: Some(folder.to_owned()),
             hub: None,

@@ -37,9 +37,9 @@ pub mod conditioning;
 mod config;
 pub mod device;
 pub mod error;
+mod folder;
 #[cfg(test)]
 mod golden;
-mod folder;
 pub mod latents;
 pub mod manifest;
 mod models;

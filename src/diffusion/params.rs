@@ -165,7 +165,10 @@ impl GenerationParams {
         }
         for Variation { strength, .. } in &self.variations {
             if !(0.0..=1.0).contains(strength) {
-                return invalid("variation", format!("must have a strength between 0 and 1, not {strength}"));
+                return invalid(
+                    "variation",
+                    format!("must have a strength between 0 and 1, not {strength}"),
+                );
             }
         }
         let most = MAX_STEPS.min(info.train_timesteps);

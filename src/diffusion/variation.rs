@@ -23,19 +23,30 @@ pub struct Variation {
 /// picture.
 pub(crate) fn turn(from: &Tensor, towards: &Tensor, strength: f64) -> Result<Tensor> {
     let (a, b) = (values(from)?, values(towards)?);
-    let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
     let lengths = libm::sqrt(dot(&a, &a) * dot(&b, &b));
-    let cosine = if lengths > 0.0 { (dot(&a, &b) / lengths).clamp(-1.0, 1.0) } else { 1.0 };
+    let cosine = if lengths > 0.0 {
+        (dot(&a, &b) / lengths).clamp(-1.0, 1.0)
+    } else {
+        1.0
+    };
     let angle = libm::acos(cosine);
     let sine = libm::sin(angle);
     // Parallel noise spans no plane to turn in; a straight mixture is then the same.
     let (keep, take) = if sine < 1e-6 {
         (1.0 - strength, strength)
     } else {
-        (libm::sin((1.0 - strength) * angle) / sine, libm::sin(strength * angle) / sine)
+        (
+            libm::sin((1.0 - strength) * angle) / sine,
+            libm::sin(strength * angle) / sine,
+        )
     };
-    let turned: Vec<f32> =
-        a.iter().zip(&b).map(|(a, b)| (keep * f64::from(*a) + take * f64::from(*b)) as f32).collect();
+    let turned: Vec<f32> = a
+        .iter()
+        .zip(&b)
+        .map(|(a, b)| (keep * f64::from(*a) + take * f64::from(*b)) as f32)
+        .collect();
     Tensor::from_vec(turned, from.shape(), from.device())
 }
 
@@ -49,11 +60,21 @@ mod tests {
     use crate::rng::NoiseSource;
 
     fn noise(seed: u64) -> Tensor {
-        NoiseSource::new(seed).initial(&(1, 4, 16, 16).into(), &Device::Cpu).unwrap()
+        NoiseSource::new(seed)
+            .initial(&(1, 4, 16, 16).into(), &Device::Cpu)
+            .unwrap()
     }
 
     fn distance(a: &Tensor, b: &Tensor) -> f32 {
-        (a - b).unwrap().sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt()
+        (a - b)
+            .unwrap()
+            .sqr()
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap()
+            .sqrt()
     }
 
     #[test]
@@ -72,7 +93,13 @@ mod tests {
             let distance = distance(&a, &turned);
             assert!(distance > last);
             last = distance;
-            let variance = turned.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+            let variance = turned
+                .sqr()
+                .unwrap()
+                .mean_all()
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap();
             assert!((0.9..1.1).contains(&variance), "{strength}: {variance}");
         }
     }

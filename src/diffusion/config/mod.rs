@@ -150,7 +150,7 @@ fn require_positive(path: &Path, sizes: &[(&str, usize)]) -> Result<()> {
 
 /// Requires `size` to be a multiple of `divisor` (channels of groups, features of heads).
 fn require_multiple(path: &Path, what: &str, size: usize, of: &str, divisor: usize) -> Result<()> {
-    if divisor == 0 || size % divisor != 0 {
+    if divisor == 0 || !size.is_multiple_of(divisor) {
         let reason = format!("{what} ({size}) must be a multiple of {of} ({divisor})");
         return Err(DiffusionError::malformed(path, reason));
     }

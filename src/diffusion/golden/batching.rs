@@ -30,11 +30,37 @@ fn a_picture_is_the_same_alone_and_among_others() {
         let base = params(&pipeline, 1);
         let requests = [
             base.clone(),
-            GenerationParams { seed: 2, steps: 6, scheduler: "euler_a".parse().unwrap(), ..base.clone() },
-            GenerationParams { seed: 3, conditioning: Conditioning::Guidance, beta: 0.3, ..base.clone() },
-            GenerationParams { seed: 4, steps: 2, guidance: 1.0, scheduler: "ddim".parse().unwrap(), ..base.clone() },
-            GenerationParams { seed: 5, width: 24, height: 8, ..base.clone() },
-            GenerationParams { seed: 6, conditioning: Conditioning::Reference, guidance_rescale: 0.7, ..base },
+            GenerationParams {
+                seed: 2,
+                steps: 6,
+                scheduler: "euler_a".parse().unwrap(),
+                ..base.clone()
+            },
+            GenerationParams {
+                seed: 3,
+                conditioning: Conditioning::Guidance,
+                beta: 0.3,
+                ..base.clone()
+            },
+            GenerationParams {
+                seed: 4,
+                steps: 2,
+                guidance: 1.0,
+                scheduler: "ddim".parse().unwrap(),
+                ..base.clone()
+            },
+            GenerationParams {
+                seed: 5,
+                width: 24,
+                height: 8,
+                ..base.clone()
+            },
+            GenerationParams {
+                seed: 6,
+                conditioning: Conditioning::Reference,
+                guidance_rescale: 0.7,
+                ..base
+            },
         ];
         let alone: Vec<_> = requests.iter().map(|params| run(&pipeline, params)).collect();
 
@@ -66,9 +92,15 @@ fn the_same_parameters_give_the_same_picture_and_seeds_differ() {
     let pipeline = load("sd", VpNorm::Raw);
     let again = load("sd", VpNorm::Raw);
     for scheduler in crate::SchedulerKind::ALL {
-        let one = GenerationParams { scheduler, ..params(&pipeline, 7) };
+        let one = GenerationParams {
+            scheduler,
+            ..params(&pipeline, 7)
+        };
         assert_eq!(run(&pipeline, &one), run(&again, &one), "{scheduler}");
-        let other = GenerationParams { seed: 8, ..one.clone() };
+        let other = GenerationParams {
+            seed: 8,
+            ..one.clone()
+        };
         assert_ne!(run(&pipeline, &one), run(&pipeline, &other), "{scheduler}");
     }
 }
@@ -77,14 +109,36 @@ fn the_same_parameters_give_the_same_picture_and_seeds_differ() {
 fn without_weight_preferences_change_no_bit_in_any_mode() {
     for model in MODELS {
         let pipeline = load(model, VpNorm::Keep);
-        let plain = GenerationParams { vp_plus: String::new(), vp_minus: String::new(), ..params(&pipeline, 3) };
+        let plain = GenerationParams {
+            vp_plus: String::new(),
+            vp_minus: String::new(),
+            ..params(&pipeline, 3)
+        };
         let expected = run(&pipeline, &plain);
-        for conditioning in [Conditioning::Embedding, Conditioning::Guidance, Conditioning::Reference] {
-            let zero = GenerationParams { beta: 0.0, conditioning, ..params(&pipeline, 3) };
+        for conditioning in [
+            Conditioning::Embedding,
+            Conditioning::Guidance,
+            Conditioning::Reference,
+        ] {
+            let zero = GenerationParams {
+                beta: 0.0,
+                conditioning,
+                ..params(&pipeline, 3)
+            };
             assert_eq!(run(&pipeline, &zero), expected, "{model}, {conditioning}, β = 0");
-            let empty = GenerationParams { conditioning, ..plain.clone() };
-            assert_eq!(run(&pipeline, &empty), expected, "{model}, {conditioning}, no preferences");
-            let some = GenerationParams { conditioning, ..params(&pipeline, 3) };
+            let empty = GenerationParams {
+                conditioning,
+                ..plain.clone()
+            };
+            assert_eq!(
+                run(&pipeline, &empty),
+                expected,
+                "{model}, {conditioning}, no preferences"
+            );
+            let some = GenerationParams {
+                conditioning,
+                ..params(&pipeline, 3)
+            };
             assert_ne!(run(&pipeline, &some), expected, "{model}, {conditioning}");
         }
     }
@@ -98,7 +152,15 @@ fn a_change_of_beta_seed_or_size_encodes_nothing() {
     // Prompt, the empty negative prompt, VP+ and VP−.
     assert_eq!(encodings, 4);
     for (beta, seed, width) in [(0.9, 1, 16), (0.0, 1, 16), (0.5, 2, 24)] {
-        run(&pipeline, &GenerationParams { beta, seed, width, ..params(&pipeline, 1) });
+        run(
+            &pipeline,
+            &GenerationParams {
+                beta,
+                seed,
+                width,
+                ..params(&pipeline, 1)
+            },
+        );
     }
     assert_eq!(pipeline.text_encodings(), encodings);
 }
@@ -107,12 +169,21 @@ fn a_change_of_beta_seed_or_size_encodes_nothing() {
 fn every_entry_of_a_long_preference_list_counts() {
     let pipeline = load("sd", VpNorm::Raw);
     let long = |last: &str| {
-        let entries: Vec<_> = (0..30).map(|i| format!("mountain {i}")).chain([last.to_owned()]).collect();
-        GenerationParams { vp_plus: entries.join(", "), ..params(&pipeline, 1) }
+        let entries: Vec<_> = (0..30)
+            .map(|i| format!("mountain {i}"))
+            .chain([last.to_owned()])
+            .collect();
+        GenerationParams {
+            vp_plus: entries.join(", "),
+            ..params(&pipeline, 1)
+        }
     };
     assert_ne!(run(&pipeline, &long("cat")), run(&pipeline, &long("tree")));
     // A prompt of the same length is cut.
-    let prompt = |last: &str| GenerationParams { prompt: long(last).vp_plus, ..params(&pipeline, 1) };
+    let prompt = |last: &str| GenerationParams {
+        prompt: long(last).vp_plus,
+        ..params(&pipeline, 1)
+    };
     assert_eq!(run(&pipeline, &prompt("cat")), run(&pipeline, &prompt("tree")));
 }
 
@@ -122,15 +193,69 @@ fn wrong_parameters_are_named() {
     let base = params(&pipeline, 1);
     let latents = Tensor::zeros((1, 4, 8, 9), candle_core::DType::F32, &Device::Cpu).unwrap();
     for (params, name) in [
-        (GenerationParams { steps: 0, ..base.clone() }, "steps"),
-        (GenerationParams { steps: 151, ..base.clone() }, "steps"),
-        (GenerationParams { width: 15, ..base.clone() }, "width"),
-        (GenerationParams { height: 0, ..base.clone() }, "height"),
-        (GenerationParams { beta: 1.5, ..base.clone() }, "beta"),
-        (GenerationParams { guidance: f64::NAN, ..base.clone() }, "guidance"),
-        (GenerationParams { guidance_rescale: -0.1, ..base.clone() }, "guidance_rescale"),
-        (GenerationParams { init_latents: Some(latents), ..base.clone() }, "init_latents"),
-        (GenerationParams { prompt: "a".repeat(10_001), ..base }, "prompt"),
+        (
+            GenerationParams {
+                steps: 0,
+                ..base.clone()
+            },
+            "steps",
+        ),
+        (
+            GenerationParams {
+                steps: 151,
+                ..base.clone()
+            },
+            "steps",
+        ),
+        (
+            GenerationParams {
+                width: 15,
+                ..base.clone()
+            },
+            "width",
+        ),
+        (
+            GenerationParams {
+                height: 0,
+                ..base.clone()
+            },
+            "height",
+        ),
+        (
+            GenerationParams {
+                beta: 1.5,
+                ..base.clone()
+            },
+            "beta",
+        ),
+        (
+            GenerationParams {
+                guidance: f64::NAN,
+                ..base.clone()
+            },
+            "guidance",
+        ),
+        (
+            GenerationParams {
+                guidance_rescale: -0.1,
+                ..base.clone()
+            },
+            "guidance_rescale",
+        ),
+        (
+            GenerationParams {
+                init_latents: Some(latents),
+                ..base.clone()
+            },
+            "init_latents",
+        ),
+        (
+            GenerationParams {
+                prompt: "a".repeat(10_001),
+                ..base
+            },
+            "prompt",
+        ),
     ] {
         let error = pipeline.start(&params).unwrap_err().to_string();
         assert!(error.starts_with(name), "{error}");

@@ -27,7 +27,11 @@ fn folder() -> PathBuf {
 }
 
 fn load(model: &str, vp_norm: VpNorm) -> Pipeline {
-    let options = LoadOptions { device: crate::DeviceChoice::Cpu, vp_norm, ..Default::default() };
+    let options = LoadOptions {
+        device: crate::DeviceChoice::Cpu,
+        vp_norm,
+        ..Default::default()
+    };
     Pipeline::load(&folder().join(model), &options).unwrap()
 }
 
@@ -35,12 +39,23 @@ fn golden(key: &str) -> Tensor {
     static GOLDEN: LazyLock<HashMap<String, Tensor>> = LazyLock::new(|| {
         candle_core::safetensors::load(folder().join("golden.safetensors"), &Device::Cpu).unwrap()
     });
-    GOLDEN.get(key).unwrap_or_else(|| panic!("no golden tensor `{key}`")).clone()
+    GOLDEN
+        .get(key)
+        .unwrap_or_else(|| panic!("no golden tensor `{key}`"))
+        .clone()
 }
 
 fn relative_error(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.dims(), expected.dims());
-    let norm = |x: Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+    let norm = |x: Tensor| {
+        x.sqr()
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap()
+            .sqrt()
+    };
     norm((found - expected).unwrap()) / norm(expected.clone()).max(f32::MIN_POSITIVE)
 }
 
@@ -67,6 +82,12 @@ impl Comparison {
 
     fn finish(self, at_least: usize) {
         assert!(self.count >= at_least, "only {} compared", self.count);
-        assert!(self.differing.is_empty(), "{} of {}:\n{}", self.differing.len(), self.count, self.differing.join("\n"));
+        assert!(
+            self.differing.is_empty(),
+            "{} of {}:\n{}",
+            self.differing.len(),
+            self.count,
+            self.differing.join("\n")
+        );
     }
 }

@@ -10,7 +10,13 @@ use crate::text::TextEncoders;
 use crate::weights::Weights;
 
 fn weights(model: &str, part: &str) -> Weights {
-    Weights::open(&folder().join(model).join(part), "diffusion_pytorch_model", DType::F32, &Device::Cpu).unwrap()
+    Weights::open(
+        &folder().join(model).join(part),
+        "diffusion_pytorch_model",
+        DType::F32,
+        &Device::Cpu,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -23,9 +29,10 @@ fn tokens_agree() {
     }
     let text = std::fs::read_to_string(folder().join("tokens.json")).unwrap();
     let tokens: Tokens = serde_json::from_str(&text).unwrap();
-    for (encoder, tokenizer, expected) in
-        [("sd/text_encoder", "sd/tokenizer", &tokens.sd), ("xl/text_encoder_2", "xl/tokenizer_2", &tokens.xl)]
-    {
+    for (encoder, tokenizer, expected) in [
+        ("sd/text_encoder", "sd/tokenizer", &tokens.sd),
+        ("xl/text_encoder_2", "xl/tokenizer_2", &tokens.xl),
+    ] {
         let config = TextEncoderConfig::read(&folder().join(encoder).join("config.json")).unwrap();
         let tokenizer = crate::text::ClipTokenizer::read(&folder().join(tokenizer), &config).unwrap();
         for (text, expected) in tokens.texts.iter().zip(expected) {
@@ -40,11 +47,20 @@ fn text_encoders_agree() {
     for model in MODELS {
         let index = ModelIndex::read(&folder().join(model)).unwrap();
         let encoders = TextEncoders::load(&folder().join(model), &index, DType::F32, &Device::Cpu).unwrap();
-        for (key, text) in [("prompt", PROMPT), ("negative", NEGATIVE), ("plus", PLUS), ("minus", MINUS)] {
+        for (key, text) in [
+            ("prompt", PROMPT),
+            ("negative", NEGATIVE),
+            ("plus", PLUS),
+            ("minus", MINUS),
+        ] {
             let encoded = encoders.prompt(text).unwrap();
             assert_close(model, &encoded.states, &golden(&format!("{model}/text/{key}")));
             if model == "xl" {
-                assert_close(model, encoded.pooled.as_ref().unwrap(), &golden(&format!("{model}/pooled/{key}")));
+                assert_close(
+                    model,
+                    encoded.pooled.as_ref().unwrap(),
+                    &golden(&format!("{model}/pooled/{key}")),
+                );
             }
         }
     }
@@ -56,14 +72,22 @@ fn unets_agree_on_even_and_odd_sizes() {
         let config = UNetConfig::read(&folder().join(model).join("unet/config.json")).unwrap();
         let unet = UNet2DConditionModel::new(config, &weights(model, "unet")).unwrap();
         let get = |key: &str| golden(&format!("{model}/unet/{key}"));
-        let added = (model == "xl")
-            .then(|| AddedInputs { text_embeds: get("text_embeds"), time_ids: get("time_ids") });
-        let y = unet.forward(&get("x"), &[999.0, 500.5, 1.0], &get("text"), added.as_ref()).unwrap();
+        let added = (model == "xl").then(|| AddedInputs {
+            text_embeds: get("text_embeds"),
+            time_ids: get("time_ids"),
+        });
+        let y = unet
+            .forward(&get("x"), &[999.0, 500.5, 1.0], &get("text"), added.as_ref())
+            .unwrap();
         assert_close(model, &y, &get("y"));
         let first = |x: &Tensor| x.narrow(0, 0, 1).unwrap();
-        let added =
-            added.map(|a| AddedInputs { text_embeds: first(&a.text_embeds), time_ids: first(&a.time_ids) });
-        let y = unet.forward(&get("odd_x"), &[300.0], &first(&get("text")), added.as_ref()).unwrap();
+        let added = added.map(|a| AddedInputs {
+            text_embeds: first(&a.text_embeds),
+            time_ids: first(&a.time_ids),
+        });
+        let y = unet
+            .forward(&get("odd_x"), &[300.0], &first(&get("text")), added.as_ref())
+            .unwrap();
         assert_close(model, &y, &get("odd_y"));
     }
 }

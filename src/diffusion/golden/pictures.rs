@@ -28,9 +28,11 @@ fn pipelines_agree_with_every_sampler() {
     for model in MODELS {
         let pipeline = load(model, VpNorm::Raw);
         for scheduler in ["ddim", "euler", "euler_karras", "dpmpp_2m", "dpmpp_2m_karras"] {
-            for (case, negative, guidance, guidance_rescale) in
-                [("negative", NEGATIVE, 7.5, 0.0), ("plain", "", 3.0, 0.7), ("unguided", NEGATIVE, 1.0, 0.0)]
-            {
+            for (case, negative, guidance, guidance_rescale) in [
+                ("negative", NEGATIVE, 7.5, 0.0),
+                ("plain", "", 3.0, 0.7),
+                ("unguided", NEGATIVE, 1.0, 0.0),
+            ] {
                 let params = GenerationParams {
                     negative: negative.to_owned(),
                     guidance,
@@ -52,7 +54,11 @@ fn conditioning_modes_agree() {
         for (norm, vp_norm) in [("raw", VpNorm::Raw), ("keep", VpNorm::Keep)] {
             let pipeline = load(model, vp_norm);
             for scheduler in ["ddim", "euler", "dpmpp_2m_karras"] {
-                for conditioning in [Conditioning::Embedding, Conditioning::Guidance, Conditioning::Reference] {
+                for conditioning in [
+                    Conditioning::Embedding,
+                    Conditioning::Guidance,
+                    Conditioning::Reference,
+                ] {
                     let params = GenerationParams {
                         negative: NEGATIVE.to_owned(),
                         vp_plus: PLUS.to_owned(),
@@ -65,7 +71,10 @@ fn conditioning_modes_agree() {
                     let key = format!("{model}/mode/{scheduler}/{conditioning}/{norm}");
                     comparison.add(&key, finish(&pipeline, &params).latents(), &golden(&key));
                     if conditioning == Conditioning::Reference && vp_norm == VpNorm::Raw {
-                        let params = GenerationParams { guidance_rescale: 0.7, ..params };
+                        let params = GenerationParams {
+                            guidance_rescale: 0.7,
+                            ..params
+                        };
                         let key = format!("{model}/mode/{scheduler}/reference/rescaled");
                         comparison.add(&key, finish(&pipeline, &params).latents(), &golden(&key));
                     }
@@ -80,10 +89,23 @@ fn conditioning_modes_agree() {
 fn decoded_pictures_agree() {
     for model in MODELS {
         let pipeline = load(model, VpNorm::Raw);
-        let params = GenerationParams { guidance: 3.0, ..params(&pipeline, model, "ddim") };
+        let params = GenerationParams {
+            guidance: 3.0,
+            ..params(&pipeline, model, "ddim")
+        };
         let picture = pipeline.decode(&finish(&pipeline, &params)).unwrap();
-        let expected = golden(&format!("{model}/picture")).flatten_all().unwrap().to_vec1::<u8>().unwrap();
-        let worst = picture.as_raw().iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        let expected = golden(&format!("{model}/picture"))
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<u8>()
+            .unwrap();
+        let worst = picture
+            .as_raw()
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap();
         // A value may lie on the edge between two of the 256.
         assert!(worst <= 1, "{model}: {worst}");
         let preview = pipeline.preview(&finish(&pipeline, &params)).unwrap();
@@ -95,9 +117,15 @@ fn decoded_pictures_agree() {
 fn defaults_come_from_the_checkpoint() {
     let sd = load("sd", VpNorm::Raw);
     let info = sd.info();
-    assert_eq!((info.width, info.height, info.latent_channels, info.vae_scale), (16, 16, 4, 2));
+    assert_eq!(
+        (info.width, info.height, info.latent_channels, info.vae_scale),
+        (16, 16, 4, 2)
+    );
     // PNDM, which the file names, is not here.
-    assert_eq!((info.name.as_str(), info.scheduler), ("sd", SchedulerKind::Dpmpp2m));
+    assert_eq!(
+        (info.name.as_str(), info.scheduler),
+        ("sd", SchedulerKind::Dpmpp2m)
+    );
     assert_eq!(info.hash.len(), 12);
     let xl = load("xl", VpNorm::Raw);
     assert_eq!(xl.info().scheduler, SchedulerKind::Ddim);

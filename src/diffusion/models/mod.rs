@@ -1,9 +1,9 @@
 //! The three networks of a checkpoint, built from its configuration: text encoder, UNet, autoencoder.
 //!
-//! They are our own rather than candle-transformers' because that crate fixes what published checkpoints leave open (its
-//! CLIP sizes are private constants, its GEGLU approximates, it has no pooled or added conditioning) and because its
-//! layers cannot be given the kernels of [`crate::ops`]. Names of layers follow diffusers and transformers, so that a
-//! reader can put the two side by side, and so do the names of tensors.
+//! Of candle-transformers they take what is exact (the sinusoids of timesteps). The rest is our own, because that crate
+//! fixes what published checkpoints leave open (its CLIP sizes are private constants, its GEGLU approximates, it has no
+//! pooled or added conditioning) and because its layers cannot be given the kernels of [`crate::ops`]. Names of layers
+//! follow diffusers and transformers, so that a reader can put the two side by side, and so do the names of tensors.
 
 mod clip_text;
 mod resnet;

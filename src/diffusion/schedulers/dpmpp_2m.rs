@@ -2,7 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
-use super::noise_schedule::{interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, trailing};
+use super::noise_schedule::{
+    interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, trailing,
+};
 use super::{Scheduler, Step, combine};
 use crate::config::{BetaSchedule, PredictionType, SchedulerConfig, SolverType, TimestepSpacing};
 

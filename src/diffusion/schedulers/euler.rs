@@ -2,7 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
-use super::noise_schedule::{interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, timesteps};
+use super::noise_schedule::{
+    interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, timesteps,
+};
 use super::{Scheduler, Step, combine};
 use crate::config::{PredictionType, SchedulerConfig, TimestepSpacing};
 
@@ -36,7 +38,10 @@ impl EulerTables {
             let max = config.sigma_max.unwrap_or(sigmas[0]);
             let logs = logarithms(&table);
             sigmas = karras(min, max, steps);
-            timesteps = sigmas.iter().map(|&sigma| single(time_of_sigma(&logs, sigma))).collect();
+            timesteps = sigmas
+                .iter()
+                .map(|&sigma| single(time_of_sigma(&logs, sigma)))
+                .collect();
         }
         sigmas.iter_mut().for_each(|sigma| *sigma = single(*sigma));
         sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });

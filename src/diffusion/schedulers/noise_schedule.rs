@@ -28,7 +28,9 @@ fn cumulative(config: &SchedulerConfig) -> Vec<f32> {
         (None, BetaSchedule::SquaredCosine) => {
             let bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
             let at = |i: usize| i as f64 / count as f64;
-            (0..count).map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(0.999) as f32).collect()
+            (0..count)
+                .map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(0.999) as f32)
+                .collect()
         }
     };
     if config.rescale_betas_zero_snr {
@@ -52,7 +54,9 @@ fn running_product(betas: &[f32]) -> Vec<f32> {
 /// Changes the variances so that √ᾱ ends at 0 and starts where it did (Lin et al. 2023, algorithm 1).
 fn rescale_to_zero_snr(betas: &[f32]) -> Vec<f32> {
     let roots: Vec<f32> = running_product(betas).into_iter().map(f32::sqrt).collect();
-    let (Some(&first), Some(&last)) = (roots.first(), roots.last()) else { return Vec::new() };
+    let (Some(&first), Some(&last)) = (roots.first(), roots.last()) else {
+        return Vec::new();
+    };
     let scale = first / (first - last);
     let mut previous = 1.0;
     roots
@@ -72,7 +76,11 @@ fn single_linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
     let (start, end) = (start as f32, end as f32);
     let step = (end - start) / (count - 1) as f32;
     let value = |i: usize| {
-        if i < count / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((count - 1 - i) as f32, end) }
+        if i < count / 2 {
+            step.mul_add(i as f32, start)
+        } else {
+            (-step).mul_add((count - 1 - i) as f32, end)
+        }
     };
     (0..count).map(value).collect()
 }
@@ -85,12 +93,18 @@ pub(super) fn sigmas(config: &SchedulerConfig) -> Vec<f64> {
     {
         *last = ALMOST_ZERO;
     }
-    alphas.into_iter().map(|alpha| f64::from(((1.0 - alpha) / alpha).sqrt())).collect()
+    alphas
+        .into_iter()
+        .map(|alpha| f64::from(((1.0 - alpha) / alpha).sqrt()))
+        .collect()
 }
 
 /// The tables' own logarithms, to which [`time_of_sigma`] compares.
 pub(super) fn logarithms(sigmas: &[f64]) -> Vec<f64> {
-    sigmas.iter().map(|&sigma| f64::from((sigma as f32).ln())).collect()
+    sigmas
+        .iter()
+        .map(|&sigma| f64::from((sigma as f32).ln()))
+        .collect()
 }
 
 /// Rounds to f32's precision.
