@@ -3,6 +3,8 @@
 //! `cargo bench --bench diffusion`. Where `assets/model` is absent, the tiny random checkpoint of the tests stands in;
 //! its figures say nothing about pictures.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run stops")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
