@@ -248,13 +248,13 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`WaitError::TimedOut`] with the guild channel's transcript when `timeout` (real time) is over.
+    /// [`WaitError::TimedOut`] with every channel's transcript when `timeout` (real time) is over.
     pub async fn wait_until<T>(
         &self,
         timeout: Duration,
         check: impl Fn() -> Option<T>,
     ) -> Result<T, WaitError> {
-        self.wait(timeout, || Ok(check()), || self.transcript(self.channel_id()))
+        self.wait(timeout, || Ok(check()), || self.shared.world().transcripts())
             .await
     }
 

@@ -10,6 +10,19 @@ use crate::state::World;
 const SHOWN_CHARACTERS: usize = 400;
 
 impl World {
+    /// Writes every channel that anything was said in.
+    pub(crate) fn transcripts(&self) -> String {
+        let used = self
+            .channels
+            .values()
+            .filter(|channel| !channel.messages.is_empty());
+        let of_channel = |id| {
+            let name = self.channel_view(id).map(|view| view.name).unwrap_or_default();
+            format!("{name}:\n{}", self.transcript(id))
+        };
+        used.map(|channel| of_channel(channel.id)).collect()
+    }
+
     /// Writes a channel's messages, one paragraph each, oldest first.
     pub(crate) fn transcript(&self, channel: ChannelId) -> String {
         let mut text = String::new();
