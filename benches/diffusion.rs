@@ -21,7 +21,7 @@ static MODEL: LazyLock<(Pipeline, GenerationParams)> = LazyLock::new(|| {
     let manifest =
         ModelManifest::load(&root.join("config/models/embedded.toml")).expect("the manifest is valid");
     let embedded = root.join("assets/model");
-    let folder = if embedded.is_dir() {
+    let folder = if embedded.join("model_index.json").is_file() {
         embedded
     } else {
         root.join("tests/fixtures/diffusion/xl")

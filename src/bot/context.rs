@@ -59,12 +59,21 @@ pub struct App {
 }
 
 impl App {
-    pub(super) async fn open(config: Config, http: Arc<Http>, me: UserId, application: ApplicationId) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        config: Config,
+        http: Arc<Http>,
+        me: UserId,
+        application: ApplicationId,
+    ) -> anyhow::Result<Self> {
         let model = engine::manifest(&config)?;
-        let options = StoreOptions { image_cap_bytes: config.image_cap_bytes, ..StoreOptions::default() };
+        let options = StoreOptions {
+            image_cap_bytes: config.image_cap_bytes,
+            ..StoreOptions::default()
+        };
         let data = config.paths.data.clone();
         let store = spawn_blocking(move || open_store(&data, options)).await??;
-        let gallery = Gallery::load(&config.paths.assets.join("onboarding")).context("cannot open the onboarding images")?;
+        let gallery = Gallery::load(&config.paths.assets.join("onboarding"))
+            .context("cannot open the onboarding images")?;
         let vocabulary = Vocabulary::embedded();
         let extractor: Arc<dyn Extractor> = match config.extractor {
             ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
@@ -115,7 +124,9 @@ impl App {
         operation: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, BotError> {
         let store = self.store.clone();
-        Ok(spawn_blocking(move || operation(&store)).await.map_err(BotError::internal)??)
+        Ok(spawn_blocking(move || operation(&store))
+            .await
+            .map_err(BotError::internal)??)
     }
 
     /// Writes what is in memory to disk.
@@ -131,8 +142,12 @@ fn open_store(path: &Path, options: StoreOptions) -> anyhow::Result<Store> {
     let give_up = Instant::now() + HANDOVER;
     loop {
         match Store::open(path, options.clone()) {
-            Err(StoreError::InUse { .. }) if Instant::now() < give_up => std::thread::sleep(Duration::from_millis(50)),
-            result => return result.with_context(|| format!("cannot open the database in {}", path.display())),
+            Err(StoreError::InUse { .. }) if Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
+            result => {
+                return result.with_context(|| format!("cannot open the database in {}", path.display()));
+            }
         }
     }
 }

@@ -110,7 +110,8 @@ impl BotError {
 fn discord_code(error: &serenity::Error) -> Option<isize> {
     match error {
         serenity::Error::Http(HttpError::UnsuccessfulRequest(ErrorResponse {
-            error: DiscordJsonError { code, .. }, ..
+            error: DiscordJsonError { code, .. },
+            ..
         })) => Some(*code),
         _ => None,
     }
@@ -129,25 +130,45 @@ impl Incident {
     /// Turns an error into what a person sees, and logs it under an id where it is not theirs to mend.
     pub fn report(error: &BotError, doing: &'static str) -> Self {
         match error {
-            BotError::Say(message) => Self { message: message.clone(), id: None },
-            BotError::Refused(refusal) => Self { message: refusal.to_string(), id: None },
-            BotError::Import(problem) => Self { message: format!("I can't read that profile: {problem}"), id: None },
+            BotError::Say(message) => Self {
+                message: message.clone(),
+                id: None,
+            },
+            BotError::Refused(refusal) => Self {
+                message: refusal.to_string(),
+                id: None,
+            },
+            BotError::Import(problem) => Self {
+                message: format!("I can't read that profile: {problem}"),
+                id: None,
+            },
             BotError::Job(JobError::DeadlineExceeded { .. }) => {
                 tracing::warn!(%error, doing, "a job was given up");
                 Self { message: "That took longer than I allow, so I stopped. Fewer pictures at once are quicker; please try again.".into(), id: None }
             }
             BotError::Job(JobError::OutOfMemory { .. }) => {
                 tracing::error!(%error, doing, "a picture does not fit into memory");
-                Self { message: "That picture is too large for the memory I have. A square one may fit.".into(), id: None }
+                Self {
+                    message: "That picture is too large for the memory I have. A square one may fit.".into(),
+                    id: None,
+                }
             }
             BotError::Job(JobError::Unavailable) => {
                 tracing::error!(%error, doing, "no device works");
-                Self { message: Refusal::Unavailable.to_string(), id: None }
+                Self {
+                    message: Refusal::Unavailable.to_string(),
+                    id: None,
+                }
             }
             other => {
                 let id = format!("{:08x}", rand::random::<u32>());
                 tracing::error!(incident = %id, doing, error = %other, "an event failed");
-                Self { message: format!("Something broke on my side (id `{id}`). Please try again; if it happens again, tell the operator that id."), id: Some(id) }
+                Self {
+                    message: format!(
+                        "Something broke on my side (id `{id}`). Please try again; if it happens again, tell the operator that id."
+                    ),
+                    id: Some(id),
+                }
             }
         }
     }
@@ -167,6 +188,12 @@ mod tests {
     #[test]
     fn what_a_person_can_mend_is_said_as_it_is() {
         let incident = Incident::report(&BotError::say("β must be 0 to 1."), "test");
-        assert_eq!(incident, Incident { message: "β must be 0 to 1.".into(), id: None });
+        assert_eq!(
+            incident,
+            Incident {
+                message: "β must be 0 to 1.".into(),
+                id: None
+            }
+        );
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use serenity::all::{
-    CommandInteraction, ComponentInteraction, Context, EventHandler, Interaction, Message, ModalInteraction, Reaction, Ready,
+    CommandInteraction, ComponentInteraction, Context, EventHandler, Interaction, Message, ModalInteraction,
+    Reaction, Ready,
 };
 use serenity::async_trait;
 use tastemaker_commands::{self as commands, CustomId};
@@ -41,11 +42,17 @@ impl Handler {
             commands::profile::NAME => profile::on_command(app, ctx, command).await,
             commands::strength::NAME => profile::on_strength(app, ctx, command).await,
             commands::help::NAME => help::on_command(app, ctx, command).await,
-            _ => Err(BotError::say("I no longer have that command. /help lists those I have.")),
+            _ => Err(BotError::say(
+                "I no longer have that command. /help lists those I have.",
+            )),
         }
     }
 
-    async fn component(app: &Arc<App>, ctx: &Context, component: &ComponentInteraction) -> Result<(), BotError> {
+    async fn component(
+        app: &Arc<App>,
+        ctx: &Context,
+        component: &ComponentInteraction,
+    ) -> Result<(), BotError> {
         match component.data.custom_id.parse::<CustomId>() {
             Ok(CustomId::Imagine(id)) => imagine::on_component(app, ctx, component, id).await,
             Ok(CustomId::Onboarding(id)) => onboarding::on_component(app, ctx, component, id).await,
@@ -77,7 +84,9 @@ impl EventHandler for Handler {
             Interaction::Command(command) => (Self::command(&app, &ctx, command).await, "command"),
             Interaction::Component(component) => (Self::component(&app, &ctx, component).await, "component"),
             Interaction::Modal(modal) => (Self::modal(&app, &ctx, modal).await, "modal"),
-            Interaction::Autocomplete(typing) => (profile::on_autocomplete(&app, &ctx, typing).await, "autocomplete"),
+            Interaction::Autocomplete(typing) => {
+                (profile::on_autocomplete(&app, &ctx, typing).await, "autocomplete")
+            }
             _ => return,
         };
         let Err(error) = result else { return };

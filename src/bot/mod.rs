@@ -40,7 +40,9 @@ const INTENTS: GatewayIntents = GatewayIntents::GUILDS
 #[non_exhaustive]
 pub enum StartError {
     /// No token was configured.
-    #[error("no Discord token: put it into config/secrets.toml or TASTEMAKER_DISCORD__TOKEN (or try `tastemaker demo`)")]
+    #[error(
+        "no Discord token: put it into config/secrets.toml or TASTEMAKER_DISCORD__TOKEN (or try `tastemaker demo`)"
+    )]
     NoToken,
     /// Discord, or the local server in its place, did not answer or refused the token.
     #[error("cannot reach Discord: {0}")]
@@ -81,7 +83,9 @@ impl Bot {
 
         // One REST client for all: its rate limiter must see every request. No event comes before the client is started.
         let handler = Handler::default();
-        let mut client = ClientBuilder::new_with_http(http, INTENTS).event_handler(handler.clone()).await?;
+        let mut client = ClientBuilder::new_with_http(http, INTENTS)
+            .event_handler(handler.clone())
+            .await?;
         let app = Arc::new(App::open(config, Arc::clone(&client.http), me.id, application.id).await?);
         handler.serve(&app);
         app.register_commands().await?;
@@ -122,7 +126,10 @@ impl Bot {
         // Ended by the abort, or by itself just before it: either way it has let go of its handler.
         let _ = self.client.await;
         self.app.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(5), self.app.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), self.app.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some replies were still under way at shutdown");
         }
         self.app.flush().await;
@@ -132,7 +139,10 @@ impl Bot {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(5), released).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), released)
+            .await
+            .is_err()
+        {
             tracing::warn!("the database is still in use at shutdown");
         }
     }

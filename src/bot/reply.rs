@@ -9,7 +9,11 @@ use serenity::all::{
 const ALREADY_ACKNOWLEDGED: isize = 40060;
 
 /// Tells the person who caused an interaction something only they see, whether or not it has been acknowledged yet.
-pub(super) async fn tell(http: impl CacheHttp, interaction: &Interaction, text: &str) -> serenity::Result<()> {
+pub(super) async fn tell(
+    http: impl CacheHttp,
+    interaction: &Interaction,
+    text: &str,
+) -> serenity::Result<()> {
     let message = CreateInteractionResponseMessage::new()
         .content(text)
         .ephemeral(true)
@@ -22,7 +26,9 @@ pub(super) async fn tell(http: impl CacheHttp, interaction: &Interaction, text: 
         _ => return Ok(()),
     };
     match first {
-        Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal))) if refusal.error.code == ALREADY_ACKNOWLEDGED => {
+        Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal)))
+            if refusal.error.code == ALREADY_ACKNOWLEDGED =>
+        {
             let followup = CreateInteractionResponseFollowup::new()
                 .content(text)
                 .ephemeral(true)

@@ -61,7 +61,9 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn extract(
@@ -71,7 +73,9 @@ fn extract(
     json: bool,
 ) -> anyhow::Result<()> {
     for number in 1.. {
-        let Some(line) = next_line(&mut input, number)? else { break };
+        let Some(line) = next_line(&mut input, number)? else {
+            break;
+        };
         let line = line.trim();
         if line.is_empty() {
             continue;
@@ -81,8 +85,9 @@ fn extract(
                 "line {number} is not a comment; expected {{\"text\": \"...\", \"image_attributes\": [\"...\"]}} on one line"
             )
         })?;
-        let extraction =
-            extractor.extract(&comment).with_context(|| format!("line {number} cannot be read"))?;
+        let extraction = extractor
+            .extract(&comment)
+            .with_context(|| format!("line {number} cannot be read"))?;
         if json {
             serde_json::to_writer(&mut output, &extraction).map_err(io::Error::from)?;
             writeln!(output)?;
@@ -127,13 +132,24 @@ fn print(output: &mut impl Write, comment: &CommentedImage, extraction: &Extract
 }
 
 fn print_preference(output: &mut impl Write, sign: char, preference: &Preference) -> io::Result<()> {
-    let Preference { attribute, category, weight, evidence } = preference;
-    writeln!(output, "  {sign} {attribute:<28} {category:<18} {weight:.2}  “{}”", on_one_line(evidence))
+    let Preference {
+        attribute,
+        category,
+        weight,
+        evidence,
+    } = preference;
+    writeln!(
+        output,
+        "  {sign} {attribute:<28} {category:<18} {weight:.2}  “{}”",
+        on_one_line(evidence)
+    )
 }
 
 /// Shows control characters as spaces, so that a comment cannot move the cursor or colour the terminal.
 fn on_one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -148,14 +164,22 @@ mod tests {
 
     #[test]
     fn prints_one_object_a_line_in_the_order_of_the_input() {
-        let input = "{\"text\": \"love these colours\", \"image_attributes\": [\"sepia\"]}\n\n{\"text\": \"brb\"}";
+        let input =
+            "{\"text\": \"love these colours\", \"image_attributes\": [\"sepia\"]}\n\n{\"text\": \"brb\"}";
         let (result, output) = run_on(input.as_bytes(), true);
         assert!(result.is_ok());
-        let lines: Vec<serde_json::Value> = output.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+        let lines: Vec<serde_json::Value> = output
+            .lines()
+            .filter_map(|l| serde_json::from_str(l).ok())
+            .collect();
         assert_eq!(lines[0]["liked"][0]["attribute"], "sepia");
         assert_eq!(lines[0]["liked"][0]["category"], "colour palette");
         assert_eq!(lines[0]["liked"][0]["evidence"], "love these colours");
-        assert!(lines[0]["liked"][0]["weight"].as_f64().is_some_and(|w| w > 0.0 && w <= 1.0));
+        assert!(
+            lines[0]["liked"][0]["weight"]
+                .as_f64()
+                .is_some_and(|w| w > 0.0 && w <= 1.0)
+        );
         assert_eq!(lines[1], serde_json::json!({ "liked": [], "disliked": [] }));
     }
 
@@ -164,7 +188,10 @@ mod tests {
         for bad in ["{\"txt\": 1}", "[]", "not json", "{\"text\": 7}"] {
             let (result, output) = run_on(format!("{{\"text\": \"hm\"}}\n{bad}\n").as_bytes(), true);
             let message = result.err().map(|error| format!("{error:#}")).unwrap_or_default();
-            assert!(message.contains("line 2") && message.contains("expected"), "{message}");
+            assert!(
+                message.contains("line 2") && message.contains("expected"),
+                "{message}"
+            );
             assert_eq!(output.lines().count(), 1);
         }
     }
@@ -172,16 +199,31 @@ mod tests {
     #[test]
     fn refuses_what_is_too_long_or_not_text() {
         let long = format!("{{\"text\": \"{}\"}}", "a".repeat(4_001));
-        assert!(run_on(long.as_bytes(), true).0.is_err_and(|e| format!("{e:#}").contains("4000")));
+        assert!(
+            run_on(long.as_bytes(), true)
+                .0
+                .is_err_and(|e| format!("{e:#}").contains("4000"))
+        );
         let huge = vec![b'a'; MAX_LINE_BYTES as usize + 10];
-        assert!(run_on(&huge, true).0.is_err_and(|e| e.to_string().contains("line 1 is longer")));
-        assert!(run_on(b"{\"text\": \"\xff\"}", true).0.is_err_and(|e| format!("{e:#}").contains("UTF-8")));
+        assert!(
+            run_on(&huge, true)
+                .0
+                .is_err_and(|e| e.to_string().contains("line 1 is longer"))
+        );
+        assert!(
+            run_on(b"{\"text\": \"\xff\"}", true)
+                .0
+                .is_err_and(|e| format!("{e:#}").contains("UTF-8"))
+        );
     }
 
     #[test]
     fn shows_people_a_table_without_control_characters() {
         let (result, output) = run_on(b"{\"text\": \"love the\\u001b[31m fog\"}", false);
         assert!(result.is_ok());
-        assert!(output.contains("foggy atmosphere") && !output.contains('\u{1b}'), "{output}");
+        assert!(
+            output.contains("foggy atmosphere") && !output.contains('\u{1b}'),
+            "{output}"
+        );
     }
 }

@@ -29,7 +29,10 @@ pub fn run(args: &InviteArgs) -> anyhow::Result<()> {
 }
 
 fn link(application: u64) -> anyhow::Result<String> {
-    anyhow::ensure!(application != 0, "the application id is a number from Discord's developer portal, not 0");
+    anyhow::ensure!(
+        application != 0,
+        "the application id is a number from Discord's developer portal, not 0"
+    );
     Ok(CreateBotAuthParameters::new()
         .client_id(application)
         .permissions(PERMISSIONS)
@@ -42,7 +45,10 @@ mod tests {
     #[test]
     fn the_link_asks_for_both_scopes_and_few_permissions() {
         let link = super::link(42).unwrap();
-        assert!(link.contains("client_id=42") && link.contains("applications.commands") && link.contains("bot"), "{link}");
+        assert!(
+            link.contains("client_id=42") && link.contains("applications.commands") && link.contains("bot"),
+            "{link}"
+        );
         assert!(link.contains("permissions=274878024768"), "{link}");
     }
 

@@ -53,7 +53,9 @@ impl Cli {
             Command::Demo(args) => demo::run(args, config).await,
             Command::Run => run::run(config).await,
             Command::Invite(args) => invite::run(&args),
-            Command::Imagine(args) => tokio::task::spawn_blocking(move || imagine::run(args, &config)).await?,
+            Command::Imagine(args) => {
+                tokio::task::spawn_blocking(move || imagine::run(args, &config)).await?
+            }
             Command::Extract(args) => tokio::task::spawn_blocking(move || extract::run(args)).await?,
         }
     }

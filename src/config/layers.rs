@@ -35,7 +35,9 @@ impl Sources {
             defaults: existing("config/default.toml"),
             file: file.or_else(|| existing("config/local.toml")),
             secrets: secrets.or_else(|| existing("config/secrets.toml")),
-            environment: std::env::vars().filter(|(key, _)| key.starts_with("TASTEMAKER_")).collect(),
+            environment: std::env::vars()
+                .filter(|(key, _)| key.starts_with("TASTEMAKER_"))
+                .collect(),
         }
     }
 
@@ -67,7 +69,10 @@ pub(super) fn merge(sources: &Sources) -> Result<Raw, ConfigError> {
     keys(&schema, "", &mut known);
 
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    for path in [&sources.defaults, &sources.file, &sources.secrets].into_iter().flatten() {
+    for path in [&sources.defaults, &sources.file, &sources.secrets]
+        .into_iter()
+        .flatten()
+    {
         let layer = File::from_str(&read(path)?, FileFormat::Toml);
         check(&layer.collect()?, &known, &path.display().to_string())?;
         builder = builder.add_source(layer);
@@ -84,7 +89,10 @@ pub(super) fn merge(sources: &Sources) -> Result<Raw, ConfigError> {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn check(layer: &Map<String, Value>, known: &BTreeSet<String>, name: &str) -> Result<(), ConfigError> {
@@ -92,7 +100,11 @@ fn check(layer: &Map<String, Value>, known: &BTreeSet<String>, name: &str) -> Re
     keys(layer, "", &mut found);
     match found.into_iter().find(|key| !known.contains(key)) {
         None => Ok(()),
-        Some(key) => Err(ConfigError::UnknownKey { nearest: nearest(&key, known), key, layer: name.to_owned() }),
+        Some(key) => Err(ConfigError::UnknownKey {
+            nearest: nearest(&key, known),
+            key,
+            layer: name.to_owned(),
+        }),
     }
 }
 
@@ -107,7 +119,11 @@ fn nearest(key: &str, known: &BTreeSet<String>) -> Option<String> {
 
 fn keys(table: &Map<String, Value>, prefix: &str, into: &mut BTreeSet<String>) {
     for (key, value) in table {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let path = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         match &value.kind {
             ValueKind::Table(inner) => keys(inner, &path, into),
             _ => {

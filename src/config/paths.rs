@@ -9,7 +9,13 @@ pub fn find(path: &Path) -> PathBuf {
     if path.is_absolute() || path.exists() {
         return path.to_owned();
     }
-    let beside_binary = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|folder| folder.join(path)));
+    let beside_binary = std::env::current_exe()
+        .ok()
+        .and_then(|exe| exe.parent().map(|folder| folder.join(path)));
     let in_sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    [beside_binary, Some(in_sources)].into_iter().flatten().find(|candidate| candidate.exists()).unwrap_or_else(|| path.to_owned())
+    [beside_binary, Some(in_sources)]
+        .into_iter()
+        .flatten()
+        .find(|candidate| candidate.exists())
+        .unwrap_or_else(|| path.to_owned())
 }

@@ -80,15 +80,45 @@ struct RawLog {
 }
 
 fn ensure(ok: bool, key: &'static str, value: impl ToString, rule: &'static str) -> Result<(), ConfigError> {
-    if ok { Ok(()) } else { Err(ConfigError::OutOfRange { key, value: value.to_string(), rule }) }
+    if ok {
+        Ok(())
+    } else {
+        Err(ConfigError::OutOfRange {
+            key,
+            value: value.to_string(),
+            rule,
+        })
+    }
 }
 
 impl Raw {
     pub(super) fn validate(self) -> Result<Config, ConfigError> {
-        let Self { discord, generation, pool, limits, model, .. } = &self;
-        ensure((0.0..=1.0).contains(&generation.strength), "generation.strength", generation.strength, "must be 0 to 1")?;
-        ensure(generation.steps <= 150, "generation.steps", generation.steps, "must be 0 to 150")?;
-        ensure((1..=4).contains(&generation.max_count), "generation.max_count", generation.max_count, "must be 1 to 4")?;
+        let Self {
+            discord,
+            generation,
+            pool,
+            limits,
+            model,
+            ..
+        } = &self;
+        ensure(
+            (0.0..=1.0).contains(&generation.strength),
+            "generation.strength",
+            generation.strength,
+            "must be 0 to 1",
+        )?;
+        ensure(
+            generation.steps <= 150,
+            "generation.steps",
+            generation.steps,
+            "must be 0 to 150",
+        )?;
+        ensure(
+            (1..=4).contains(&generation.max_count),
+            "generation.max_count",
+            generation.max_count,
+            "must be 1 to 4",
+        )?;
         ensure(
             generation.reaction_step > 0.0 && generation.reaction_step <= 1.0,
             "generation.reaction_step",
@@ -107,12 +137,42 @@ impl Raw {
             &model.precision,
             "must be manifest, f32, f16 or bf16",
         )?;
-        ensure(!model.devices.is_empty(), "model.devices", "empty", "must name at least one device")?;
-        ensure(self.onboarding.images >= 1, "onboarding.images", self.onboarding.images, "must be at least 1")?;
-        ensure(pool.queue_capacity >= 1, "pool.queue_capacity", pool.queue_capacity, "must be at least 1")?;
-        ensure(pool.waiting_per_user >= 1, "pool.waiting_per_user", pool.waiting_per_user, "must be at least 1")?;
-        ensure((1..=64).contains(&pool.max_slots), "pool.max_slots", pool.max_slots, "must be 1 to 64")?;
-        ensure(pool.job_deadline_s >= 1, "pool.job_deadline_s", pool.job_deadline_s, "must be at least 1")?;
+        ensure(
+            !model.devices.is_empty(),
+            "model.devices",
+            "empty",
+            "must name at least one device",
+        )?;
+        ensure(
+            self.onboarding.images >= 1,
+            "onboarding.images",
+            self.onboarding.images,
+            "must be at least 1",
+        )?;
+        ensure(
+            pool.queue_capacity >= 1,
+            "pool.queue_capacity",
+            pool.queue_capacity,
+            "must be at least 1",
+        )?;
+        ensure(
+            pool.waiting_per_user >= 1,
+            "pool.waiting_per_user",
+            pool.waiting_per_user,
+            "must be at least 1",
+        )?;
+        ensure(
+            (1..=64).contains(&pool.max_slots),
+            "pool.max_slots",
+            pool.max_slots,
+            "must be 1 to 64",
+        )?;
+        ensure(
+            pool.job_deadline_s >= 1,
+            "pool.job_deadline_s",
+            pool.job_deadline_s,
+            "must be at least 1",
+        )?;
         for (key, value) in [
             ("limits.user_per_minute", limits.user_per_minute),
             ("limits.user_burst", limits.user_burst),
@@ -129,7 +189,12 @@ impl Raw {
             self.progress.edit_interval_ms,
             "must be at least 1000",
         )?;
-        ensure(["pretty", "json"].contains(&self.log.format.as_str()), "log.format", &self.log.format, "must be pretty or json")?;
+        ensure(
+            ["pretty", "json"].contains(&self.log.format.as_str()),
+            "log.format",
+            &self.log.format,
+            "must be pretty or json",
+        )?;
         let guild = match discord.guild.trim() {
             "" => None,
             id => Some(id.parse().map_err(|_| ConfigError::OutOfRange {
@@ -142,12 +207,35 @@ impl Raw {
     }
 
     fn build(self, guild: Option<u64>) -> Config {
-        let Self { discord, paths, storage, model, generation, onboarding, preference, pool, limits, progress, log } = self;
+        let Self {
+            discord,
+            paths,
+            storage,
+            model,
+            generation,
+            onboarding,
+            preference,
+            pool,
+            limits,
+            progress,
+            log,
+        } = self;
         Config {
-            discord: Discord { token: Some(discord.token).filter(|token| !token.expose_secret().trim().is_empty()), guild },
-            paths: Paths { assets: find(&paths.assets), models: find(&paths.models), data: paths.data },
+            discord: Discord {
+                token: Some(discord.token).filter(|token| !token.expose_secret().trim().is_empty()),
+                guild,
+            },
+            paths: Paths {
+                assets: find(&paths.assets),
+                models: find(&paths.models),
+                data: paths.data,
+            },
             image_cap_bytes: storage.image_cap_mib.saturating_mul(1024 * 1024),
-            model: Model { name: model.name, devices: model.devices, precision: model.precision },
+            model: Model {
+                name: model.name,
+                devices: model.devices,
+                precision: model.precision,
+            },
             generation: Generation {
                 strength: generation.strength,
                 steps: Some(generation.steps).filter(|steps| *steps > 0),
@@ -160,7 +248,10 @@ impl Raw {
             pool,
             limits,
             edit_interval: Duration::from_millis(progress.edit_interval_ms),
-            log: Log { filter: log.filter, json: log.format == "json" },
+            log: Log {
+                filter: log.filter,
+                json: log.format == "json",
+            },
         }
     }
 }

@@ -3,7 +3,11 @@
 //! A test reads as what people do and see. Every request of the bot and every answer of the sandbox is checked against
 //! Discord's own API description when the variable `DISCORD_OPENAPI` names a copy of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod imagine;
 mod onboarding;

@@ -19,7 +19,7 @@ pub struct World {
     pub sandbox: Sandbox,
     config: Config,
     bot: Option<Bot>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl World {
@@ -31,7 +31,12 @@ impl World {
     /// Starts everything with settings of the test's own.
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let openapi = std::env::var_os("DISCORD_OPENAPI").map(PathBuf::from);
-        let sandbox = Sandbox::start(SandboxOptions { openapi, ..SandboxOptions::default() }).await.unwrap();
+        let sandbox = Sandbox::start(SandboxOptions {
+            openapi,
+            ..SandboxOptions::default()
+        })
+        .await
+        .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::defaults().unwrap();
         config.paths.data = folder.path().join("data");
@@ -40,7 +45,12 @@ impl World {
         config.generation.steps = Some(4);
         config.edit_interval = Duration::from_millis(50);
         adjust(&mut config);
-        let mut world = Self { sandbox, config, bot: None, folder };
+        let mut world = Self {
+            sandbox,
+            config,
+            bot: None,
+            _folder: folder,
+        };
         world.start_bot().await;
         world
     }
@@ -52,8 +62,13 @@ impl World {
             ca_pem: self.sandbox.ca_pem().to_owned(),
             token: SecretString::from(self.sandbox.token().to_owned()),
         };
-        let bot = Bot::start(self.config.clone(), endpoint).await.expect("the bot starts");
-        self.sandbox.wait_for_bot(PATIENCE).await.expect("the bot connects");
+        let bot = Bot::start(self.config.clone(), endpoint)
+            .await
+            .expect("the bot starts");
+        self.sandbox
+            .wait_for_bot(PATIENCE)
+            .await
+            .expect("the bot connects");
         self.bot = Some(bot);
     }
 
@@ -80,16 +95,19 @@ impl World {
         adjust(&mut self.config);
     }
 
-    /// The folder that the database is in.
-    pub fn data(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Ends the test: everything stops, and Discord would have had nothing to complain about.
     pub async fn finish(mut self) {
         self.stop_bot().await;
-        assert_eq!(self.sandbox.unknown_routes(), Vec::<String>::new(), "requests to routes that do not exist");
-        assert_eq!(self.sandbox.contract_violations(), Vec::<String>::new(), "violations of Discord's description");
+        assert_eq!(
+            self.sandbox.unknown_routes(),
+            Vec::<String>::new(),
+            "requests to routes that do not exist"
+        );
+        assert_eq!(
+            self.sandbox.contract_violations(),
+            Vec::<String>::new(),
+            "violations of Discord's description"
+        );
         self.sandbox.shutdown().await;
     }
 
@@ -109,7 +127,7 @@ impl World {
 
 /// The folder of the tiny random checkpoint, in the same layout as published ones.
 fn tiny_checkpoint() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion/sd15/checkpoint")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion/sd")
 }
 
 /// What people do, in one word each.
@@ -117,7 +135,13 @@ pub trait Acts {
     /// Runs a command and returns the bot's first real answer to it.
     async fn run(&self, channel: ChannelId, command: &str, options: Value) -> Message;
     /// Runs a command and waits for an answer that fits.
-    async fn run_until(&self, channel: ChannelId, command: &str, options: Value, fits: impl Fn(&Message) -> bool) -> Message;
+    async fn run_until(
+        &self,
+        channel: ChannelId,
+        command: &str,
+        options: Value,
+        fits: impl Fn(&Message) -> bool,
+    ) -> Message;
     /// Runs `/imagine` and returns the finished picture's message.
     async fn imagine(&self, channel: ChannelId, options: Value) -> Message;
     /// Clicks a button and waits for an answer that fits.
@@ -130,10 +154,17 @@ pub trait Acts {
 
 impl Acts for User {
     async fn run(&self, channel: ChannelId, command: &str, options: Value) -> Message {
-        self.run_until(channel, command, options, |message| !message.is_thinking()).await
+        self.run_until(channel, command, options, |message| !message.is_thinking())
+            .await
     }
 
-    async fn run_until(&self, channel: ChannelId, command: &str, options: Value, fits: impl Fn(&Message) -> bool) -> Message {
+    async fn run_until(
+        &self,
+        channel: ChannelId,
+        command: &str,
+        options: Value,
+        fits: impl Fn(&Message) -> bool,
+    ) -> Message {
         let interaction = self.command(channel, command, options).unwrap();
         self.answer(interaction, fits).await
     }
@@ -148,11 +179,15 @@ impl Acts for User {
     }
 
     async fn answer(&self, interaction: InteractionId, fits: impl Fn(&Message) -> bool) -> Message {
-        self.wait_for_answer(interaction, fits, PATIENCE).await.unwrap_or_else(|error| panic!("{error}"))
+        self.wait_for_answer(interaction, fits, PATIENCE)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     async fn sees(&self, channel: ChannelId, fits: impl Fn(&Message) -> bool) -> Message {
-        self.wait_for(channel, fits, PATIENCE).await.unwrap_or_else(|error| panic!("{error}"))
+        self.wait_for(channel, fits, PATIENCE)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -163,5 +198,8 @@ pub fn is_finished(message: &Message) -> bool {
 
 /// The pixels of a message's first picture.
 pub fn pixels(message: &Message) -> Vec<u8> {
-    image::load_from_memory(&message.attachments[0].bytes).unwrap().to_rgb8().into_raw()
+    image::load_from_memory(&message.attachments[0].bytes)
+        .unwrap()
+        .to_rgb8()
+        .into_raw()
 }
