@@ -44,7 +44,7 @@ fn slow(config: &mut Config) {
 
 /// Options of a request that takes long under [`slow`].
 fn long() -> Value {
-    json!({"prompt": "a lighthouse", "seed": 7, "count": 4})
+    json!({"prompt": "a lighthouse", "seed": 7, "count": 2})
 }
 
 /// Asks for a picture, and does not wait for it.

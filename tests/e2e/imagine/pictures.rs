@@ -120,7 +120,7 @@ async fn progress_is_shown_on_the_way_with_a_preview() {
     let world = World::with(slow).await;
     let channel = world.sandbox.channel_id();
     let ada = world.sandbox.user("Ada");
-    let interaction = ask(&ada, channel, json!({"prompt": "a lighthouse", "count": 4}));
+    let interaction = ask(&ada, channel, json!({"prompt": "a lighthouse", "count": 2}));
     let shown = ada
         .answer(interaction, |message| {
             is_drawing(message) && !message.attachments.is_empty()
@@ -129,7 +129,7 @@ async fn progress_is_shown_on_the_way_with_a_preview() {
     assert!(shown.attachments[0].filename.starts_with("preview"));
     assert!(shown.part("Cancel").is_some());
     let done = ada.answer(interaction, is_finished).await;
-    assert_eq!(done.attachments.len(), 4);
+    assert_eq!(done.attachments.len(), 2);
     assert!(done.edits > 1 && done.part("Cancel").is_none());
     world.finish().await;
 }

@@ -26,7 +26,7 @@ async fn jobs_survive_a_restart_and_come_once() {
     world.start_bot().await;
     let first = ada.answer(running, is_finished).await;
     let second = ada.answer(waiting, is_finished).await;
-    assert_eq!((first.id, first.attachments.len()), (progress.id, 4));
+    assert_eq!((first.id, first.attachments.len()), (progress.id, 2));
     assert_eq!(second.attachments.len(), 1);
 
     // Nothing is left to do, and another restart finds nothing to do.
@@ -86,6 +86,6 @@ async fn a_result_for_a_closed_channel_comes_as_a_direct_message() {
     world.sandbox.set_bot_permissions(0);
     world.sandbox.advance(std::time::Duration::from_secs(16 * 60));
     let delivered = ada.sees(ada.dm(), is_finished).await;
-    assert_eq!(delivered.attachments.len(), 4);
+    assert_eq!(delivered.attachments.len(), 2);
     world.finish().await;
 }
