@@ -7,7 +7,7 @@ compute budget it learns more from a sample than Adam does.
 import torch
 
 
-def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
+def orthogonalise(matrix: torch.Tensor, steps: int = 4) -> torch.Tensor:
     """Return about the nearest orthogonal matrix, by the quintic Newton-Schulz iteration in bfloat16."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.bfloat16()
