@@ -10,6 +10,7 @@
 )]
 
 mod imagine;
+mod newcomer;
 mod onboarding;
 mod profile;
 mod support;
