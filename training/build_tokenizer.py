@@ -69,6 +69,5 @@ def main() -> None:
     print(again.tokenize("a Sailboat at sea, pastel colours, watercolour; xylophone ünï!"))
 
 
-
 if __name__ == "__main__":
     main()

@@ -87,9 +87,7 @@ def style_words() -> dict[str, dict[str, list[str]]]:
     names, table = set(attribute_names()), _table()
     return {
         factor: {
-            value: list(
-                dict.fromkeys([words[0], *(n for n in table["attributes"][value] if n in names), *words[1:]])
-            )
+            value: list(dict.fromkeys([words[0], *(n for n in table["attributes"][value] if n in names), *words[1:]]))
             for value, words in table[factor].items()
         }
         for factor in STYLES

@@ -45,7 +45,9 @@ def train_judge(pattern: str, minutes: float) -> nn.Module:
     for out in (32, 64, 128, 192):
         layers += [nn.Conv2d(width, out, 3, 2, 1), nn.BatchNorm2d(out), nn.ReLU()]
         width = out
-    judge = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width, len(subjects())))
+    judge = nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width, len(subjects()))
+    )
     held = torch.arange(len(labels)) % 10 == 0
     train = torch.where(~held)[0]
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)

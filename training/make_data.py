@@ -1,7 +1,7 @@
 """Render a shard of training pictures: `images` (optional), specifications and seeds, and their latents.
 
-    python make_data.py fit --out data/codec.npz
-    python make_data.py shard --kind styled --count 8000 --seed 3 --codec data/codec.npz --out data/styled-3.npz
+python make_data.py fit --out data/codec.npz
+python make_data.py shard --kind styled --count 8000 --seed 3 --codec data/codec.npz --out data/styled-3.npz
 """
 
 import argparse

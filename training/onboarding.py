@@ -43,7 +43,10 @@ def main() -> None:
     entries = tomllib.loads(Path(args.list).read_text())["image"]
     known, out = set(captions.attribute_names()), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    lines = ["# Style images of the onboarding, in the order in which they are shown. Drawn by training/onboarding.py.", ""]
+    lines = [
+        "# Style images of the onboarding, in the order in which they are shown. Drawn by training/onboarding.py.",
+        "",
+    ]
     for number, entry in enumerate(entries, 1):
         unknown = [name for name in entry["attributes"] if name not in known]
         if unknown:
@@ -52,7 +55,12 @@ def main() -> None:
         draw(entry).save(out / file, quality=args.quality, optimize=True)
         attributes = ", ".join(map(quote, entry["attributes"]))
         lines += ["[[image]]", f"id = {quote(entry['id'])}", f"file = {quote(file)}"]
-        lines += [f"title = {quote(entry['title'])}", f"alt = {quote(entry['alt'])}", f"attributes = [{attributes}]", ""]
+        lines += [
+            f"title = {quote(entry['title'])}",
+            f"alt = {quote(entry['alt'])}",
+            f"attributes = [{attributes}]",
+            "",
+        ]
         print(number, entry["id"], (out / file).stat().st_size // 1024, "KiB", flush=True)
     (out / "manifest.toml").write_text("\n".join(lines))
 

@@ -27,8 +27,10 @@ class MasterOptimizer:
         self.names, self.weights = zip(*named_weights)
         self.masters = [w.detach().float().clone() for w in self.weights]
         self.averages = [m.clone() for m in self.masters]
-        self.matrix = [muon_rate > 0 and w.ndim >= 2 and "conv_in" not in n and "conv_out" not in n
-                       for n, w in zip(self.names, self.weights)]
+        self.matrix = [
+            muon_rate > 0 and w.ndim >= 2 and "conv_in" not in n and "conv_out" not in n
+            for n, w in zip(self.names, self.weights)
+        ]
         self.momenta = [torch.zeros_like(m) for m in self.masters]
         others = [torch.nn.Parameter(m) for m, matrix in zip(self.masters, self.matrix) if not matrix]
         self.adam = torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)

@@ -1,6 +1,6 @@
 """Draw pictures from an exported model, with the bot's formula. Used by the evaluation; `--sheets` draws grids.
 
-    python sampling.py --model ../assets/model --out sheets
+python sampling.py --model ../assets/model --out sheets
 """
 
 import argparse
