@@ -1,6 +1,6 @@
 """Assemble the diffusers folder of the model from its trained parts, in float16.
 
-    python export.py --tokenizer tok --text text --unet unet/average.pt --vae vae --out ../assets/model
+    python export.py --tokenizer tok --text text --unet unet/last.pt --vae vae --out ../assets/model
 
 The layout is the SDXL refiner's: one text encoder, as `text_encoder_2`. While no autoencoder is trained yet, leave
 `--vae` out: the model then has none.

@@ -207,12 +207,14 @@ class Probe:
 
 
 def save(out: Path, unet, optimizer, spent: float) -> None:
-    """Write the checkpoint and the averaged weights, each in one step."""
+    """Write the checkpoint, the averaged weights and the last ones, each in one step."""
     out.mkdir(parents=True, exist_ok=True)
     torch.save({"optimizer": optimizer.state(), "spent": spent}, out / "state.part")
     os.replace(out / "state.part", out / "state.pt")
     torch.save(optimizer.averaged(), out / "average.part")
     os.replace(out / "average.part", out / "average.pt")
+    torch.save(dict(zip(optimizer.names, optimizer.masters)), out / "last.part")
+    os.replace(out / "last.part", out / "last.pt")
 
 
 def main() -> None:

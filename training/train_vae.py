@@ -41,7 +41,7 @@ def new_vae() -> AutoencoderKL:
         force_upcast=False,
     )
     for name, weight in vae.named_parameters():
-        if name.endswith("conv2.weight") or name.endswith("to_out.0.weight"):
+        if name.endswith(("conv2.weight", "to_out.0.weight")):
             torch.nn.init.zeros_(weight)
     return vae
 
