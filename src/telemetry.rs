@@ -1,5 +1,7 @@
 //! Logs, on standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -14,6 +16,7 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("log.filter `{}`: {error}", log.filter))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = if log.json {
         lines.json().finish().try_init()
