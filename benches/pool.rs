@@ -138,6 +138,7 @@ fn request() -> ImageRequest {
         beta: 0.6,
         conditioning: "embedding".to_owned(),
         seed: 1,
+        noise: "portable".to_owned(),
         steps: 20,
         guidance: 5.0,
         guidance_rescale: 0.0,

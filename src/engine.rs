@@ -175,7 +175,7 @@ impl Backend for PipelineBackend {
 /// Reads a request into the parameters of one of its pictures.
 ///
 /// # Errors
-/// When it names a conditioning mode or a scheduler that there is not.
+/// When it names a conditioning mode, a noise or a scheduler that there is not.
 pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, DiffusionError> {
     let nth = u64::from(picture);
     let variation = |it: &tastemaker_pool::Variation| Variation {
@@ -190,6 +190,7 @@ pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, D
         beta: request.beta,
         conditioning: request.conditioning.parse()?,
         seed: request.seed_of(picture),
+        noise: request.noise.parse()?,
         variations: request.variations.iter().map(variation).collect(),
         steps: request.steps as usize,
         guidance: request.guidance,
@@ -233,6 +234,7 @@ mod tests {
             beta: 0.4,
             conditioning: "guidance".into(),
             seed: u64::MAX,
+            noise: "portable".into(),
             steps: 3,
             guidance: 5.0,
             guidance_rescale: 0.0,
@@ -252,6 +254,17 @@ mod tests {
         let params = params(&request(), 1).unwrap();
         assert_eq!((params.seed, params.variations[0].seed), (0, 6));
         assert_eq!((params.width, params.height, params.steps), (64, 96, 3));
+    }
+
+    #[test]
+    fn a_request_from_before_there_was_a_choice_of_noise_reads() {
+        let mut old = serde_json::to_value(request()).unwrap();
+        old.as_object_mut().unwrap().remove("noise");
+        let old: ImageRequest = serde_json::from_value(old).unwrap();
+        assert_eq!(
+            params(&old, 0).unwrap().noise,
+            tastemaker_diffusion::NoiseKind::Portable
+        );
     }
 
     #[test]

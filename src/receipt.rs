@@ -6,7 +6,7 @@
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
-use tastemaker_diffusion::{GenerationParams, ModelInfo, Variation};
+use tastemaker_diffusion::{GenerationParams, ModelInfo, NoiseKind, Variation};
 use tastemaker_storage::JobRecord;
 use thiserror::Error;
 
@@ -32,6 +32,9 @@ pub struct Receipt {
     pub conditioning: String,
     /// This picture's own seed.
     pub seed: u64,
+    /// Which generator made the seed's noise: `portable` or `torch`.
+    #[serde(default = "portable")]
+    pub noise: String,
     /// Steps aside from the seed's noise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variations: Vec<Variation>,
@@ -82,6 +85,7 @@ impl Receipt {
             beta: params.beta,
             conditioning: params.conditioning.to_string(),
             seed: params.seed,
+            noise: params.noise.to_string(),
             variations: params.variations.clone(),
             steps: count(params.steps),
             guidance: params.guidance,
@@ -112,6 +116,7 @@ impl Receipt {
             beta: request.beta,
             conditioning: request.conditioning.clone(),
             seed: request.seed_of(nth),
+            noise: request.noise.clone(),
             variations: request.variations.iter().map(variation).collect(),
             steps: request.steps,
             guidance: request.guidance,
@@ -153,8 +158,16 @@ impl Receipt {
             self.conditioning,
             self.software,
         ));
+        if self.noise != portable() {
+            text.push_str(&format!(", Noise: {}", self.noise));
+        }
         text
     }
+}
+
+/// The noise of pictures from before there was another.
+fn portable() -> String {
+    NoiseKind::Portable.to_string()
 }
 
 fn software() -> String {
@@ -216,6 +229,7 @@ mod tests {
             beta: 0.4,
             conditioning: "embedding".into(),
             seed: u64::MAX,
+            noise: "torch".into(),
             variations: vec![Variation {
                 seed: 3,
                 strength: 0.35,
@@ -240,6 +254,15 @@ mod tests {
         assert_eq!(image::load_from_memory(&file).unwrap().to_rgb8(), picture);
         let text = String::from_utf8_lossy(&file).into_owned();
         assert!(text.contains("VP+: watercolor, soft light") && !text.contains("Negative prompt"));
+        assert!(text.contains("Noise: torch"));
+    }
+
+    #[test]
+    fn a_receipt_from_before_there_was_a_choice_of_noise_reads() {
+        let mut old = serde_json::to_value(receipt()).unwrap();
+        old.as_object_mut().unwrap().remove("noise");
+        let old: Receipt = serde_json::from_value(old).unwrap();
+        assert_eq!(old.noise, "portable");
     }
 
     #[test]

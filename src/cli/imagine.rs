@@ -10,7 +10,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tastemaker_diffusion::{
-    Conditioning, GenerationParams, ModelInfo, Pipeline, SchedulerKind, Slot, Tensor, Variation, latents,
+    Conditioning, GenerationParams, ModelInfo, NoiseKind, Pipeline, SchedulerKind, Slot, Tensor, Variation,
+    latents,
 };
 use tastemaker_preference::Profile;
 
@@ -55,6 +56,11 @@ pub struct ImagineArgs {
     /// Seed of the first picture, the next have the numbers after it; drawn at random if absent
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    /// The generator of a seed's noise: portable, or torch for the noise that diffusers draws with
+    /// `torch.Generator("cpu").manual_seed(N)`
+    #[arg(long, value_name = "KIND")]
+    noise: Option<NoiseKind>,
 
     /// Turn the noise of the first picture towards that of another seed, by a share of 0 to 1, and that of the next ones
     /// towards the numbers after it; several times, one after the other
@@ -228,6 +234,7 @@ fn requests(
     first.beta = args.beta.unwrap_or(first.beta);
     first.conditioning = args.conditioning.unwrap_or(first.conditioning);
     first.seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    first.noise = args.noise.unwrap_or(first.noise);
     first.steps = args.steps.unwrap_or(first.steps);
     first.guidance = args.guidance.unwrap_or(first.guidance);
     first.scheduler = args.scheduler.unwrap_or(first.scheduler);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::{ModelIndex, SchedulerConfig, UNetConfig, VaeConfig};
 use crate::error::Result;
 use crate::manifest::{Defaults, ModelManifest};
-use crate::params::{Conditioning, VpNorm};
+use crate::params::{Conditioning, NoiseKind, VpNorm};
 use crate::schedulers::SchedulerKind;
 
 impl ModelManifest {
@@ -35,13 +35,14 @@ impl ModelManifest {
             vp_norm: VpNorm::default(),
             defaults: Defaults {
                 steps: 30,
-                scheduler: SchedulerKind::of_class(&scheduler.class, scheduler.use_karras_sigmas),
+                scheduler: SchedulerKind::of_config(&scheduler),
                 guidance: 7.5,
                 guidance_rescale: 0.0,
                 width: unet.sample_size.1 * scale,
                 height: unet.sample_size.0 * scale,
                 conditioning: Conditioning::default(),
                 beta: 0.5,
+                noise: NoiseKind::default(),
             },
             preview: None,
         })

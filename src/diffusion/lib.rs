@@ -57,7 +57,7 @@ pub use config::PredictionType;
 pub use device::{DeviceChoice, Precision};
 pub use error::DiffusionError;
 pub use manifest::ModelManifest;
-pub use params::{Conditioning, GenerationParams, VpNorm};
+pub use params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};
 pub use preview::LatentRgb;
 pub use schedulers::SchedulerKind;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
-use crate::params::{Conditioning, GenerationParams, VpNorm};
+use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 use crate::pipeline::LoadOptions;
 use crate::preview::LatentRgb;
 use crate::schedulers::SchedulerKind;
@@ -60,6 +60,9 @@ pub struct Defaults {
     pub conditioning: Conditioning,
     /// Degree of personalisation.
     pub beta: f64,
+    /// Which generator makes a seed's noise.
+    #[serde(default)]
+    pub noise: NoiseKind,
 }
 
 impl ModelManifest {
@@ -119,6 +122,7 @@ impl ModelManifest {
             beta: defaults.beta,
             conditioning: defaults.conditioning,
             seed: 0,
+            noise: defaults.noise,
             variations: Vec::new(),
             steps: defaults.steps,
             guidance: defaults.guidance,

@@ -75,6 +75,50 @@ pub enum VpNorm {
     Keep,
 }
 
+/// Where a seed's noise comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoiseKind {
+    /// Our own generator: each step's noise depends on the seed and the step alone.
+    #[default]
+    Portable,
+    /// torch's generator on the processor: a seed gives the picture that diffusers makes with
+    /// `generator=torch.Generator("cpu").manual_seed(seed)`. Of a seed only the low 32 bits count there.
+    Torch,
+}
+
+impl NoiseKind {
+    /// The name used in commands, manifests and receipts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Torch => "torch",
+        }
+    }
+}
+
+impl fmt::Display for NoiseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for NoiseKind {
+    type Err = DiffusionError;
+
+    fn from_str(name: &str) -> Result<Self> {
+        [Self::Portable, Self::Torch]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| {
+                DiffusionError::invalid(
+                    "noise",
+                    format!("`{name}` is unknown; there are portable and torch"),
+                )
+            })
+    }
+}
+
 /// Everything that determines a picture, beside the model. The same parameters give the same picture.
 #[derive(Debug, Clone)]
 pub struct GenerationParams {
@@ -92,6 +136,8 @@ pub struct GenerationParams {
     pub conditioning: Conditioning,
     /// Chooses the noise to start from.
     pub seed: u64,
+    /// Which generator makes that noise and the steps'.
+    pub noise: NoiseKind,
     /// Steps aside from that noise, one after the other, for nearby pictures; empty for the seed's own.
     pub variations: Vec<Variation>,
     /// Denoising steps, 1 to [`MAX_STEPS`].
@@ -122,6 +168,7 @@ impl GenerationParams {
             beta: 0.5,
             conditioning: Conditioning::Embedding,
             seed: 0,
+            noise: NoiseKind::default(),
             variations: Vec::new(),
             steps: 30,
             guidance: 7.5,

@@ -1,52 +1,91 @@
 //! Seeded noise: the same numbers on every run and every machine.
 //!
-//! ChaCha with 8 rounds keyed by the seed (in the first eight bytes, little-endian, of an otherwise zero key), one stream
-//! per purpose: stream 0 gives the initial latents, stream k + 1 the noise that step k adds. Pairs of uniform numbers
-//! become pairs of normal ones by Box and Muller's transform, in f64 with `libm`'s portable functions, since the
-//! functions of the platform may differ in the last bit. A picture therefore depends on nothing but its parameters: not
-//! on the device, on the batch it is made in, or on what ran before.
+//! Two kinds, as [`NoiseKind`] says. The portable one is ChaCha with 8 rounds keyed by the seed (in the first eight bytes,
+//! little-endian, of an otherwise zero key), one stream per purpose: stream 0 gives the initial latents, stream k + 1 the
+//! noise that step k adds, the last stream the sample of an encoded picture. Pairs of uniform numbers become pairs of
+//! normal ones by Box and Muller's transform, in f64 with `libm`'s portable functions, since the functions of the platform
+//! may differ in the last bit. A picture therefore depends on nothing but its parameters: not on the device, on the batch
+//! it is made in, or on what ran before.
+//!
+//! torch's kind is one stream from which draws take in order, as a diffusers pipeline takes them from one
+//! `torch.Generator`: the sample of an encoded picture, the initial latents, then each step's noise.
+
+mod torch;
 
 use candle_core::{Device, Result, Shape, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::params::NoiseKind;
+use torch::TorchGenerator;
+
 /// Draws one picture's noise.
-#[derive(Debug, Clone)]
-pub(crate) struct NoiseSource {
-    key: [u8; 32],
+#[derive(Clone)]
+pub(crate) enum NoiseSource {
+    /// The key.
+    Portable([u8; 32]),
+    /// The stream. (Boxed, since its state is 2.5 KB.)
+    Torch(Box<TorchGenerator>),
 }
 
 impl NoiseSource {
-    /// Noise for `seed`.
+    /// Portable noise for `seed`.
     pub fn new(seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
-        Self { key }
+        Self::Portable(key)
+    }
+
+    /// The noise of `torch.Generator("cpu").manual_seed(seed)`.
+    pub fn torch(seed: u64) -> Self {
+        Self::Torch(Box::new(TorchGenerator::new(seed)))
+    }
+
+    /// Noise of `kind` for `seed`.
+    pub fn of(kind: NoiseKind, seed: u64) -> Self {
+        match kind {
+            NoiseKind::Portable => Self::new(seed),
+            NoiseKind::Torch => Self::torch(seed),
+        }
+    }
+
+    /// Standard normal noise for a sample of an encoded picture's distribution, f32. Drawn before the initial latents.
+    #[allow(dead_code)] // For pictures that start from a picture.
+    pub fn posterior(&mut self, shape: &Shape, device: &Device) -> Result<Tensor> {
+        self.normal(u64::MAX, shape, device)
     }
 
     /// Standard normal noise for the initial latents, f32.
-    pub fn initial(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
+    pub fn initial(&mut self, shape: &Shape, device: &Device) -> Result<Tensor> {
         self.normal(0, shape, device)
     }
 
     /// Standard normal noise that step `step` (from 0) may add, f32.
-    pub fn for_step(&self, step: usize, shape: &Shape, device: &Device) -> Result<Tensor> {
+    pub fn for_step(&mut self, step: usize, shape: &Shape, device: &Device) -> Result<Tensor> {
         self.normal(step as u64 + 1, shape, device)
     }
 
-    fn normal(&self, stream: u64, shape: &Shape, device: &Device) -> Result<Tensor> {
-        let mut rng = ChaCha8Rng::from_seed(self.key);
-        rng.set_stream(stream);
+    fn normal(&mut self, stream: u64, shape: &Shape, device: &Device) -> Result<Tensor> {
         let count = shape.elem_count();
-        let mut values = Vec::with_capacity(count + 1);
-        while values.len() < count {
-            let (a, b) = box_muller(rng.next_u64(), rng.next_u64());
-            values.push(a as f32);
-            values.push(b as f32);
-        }
-        values.truncate(count);
+        let values = match self {
+            Self::Portable(key) => portable(*key, stream, count),
+            Self::Torch(generator) => generator.normal(count),
+        };
         Tensor::from_vec(values, shape, device)
     }
+}
+
+fn portable(key: [u8; 32], stream: u64, count: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::from_seed(key);
+    rng.set_stream(stream);
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        let (a, b) = box_muller(rng.next_u64(), rng.next_u64());
+        values.push(a as f32);
+        values.push(b as f32);
+    }
+    values.truncate(count);
+    values
 }
 
 /// Two independent standard normal numbers from 53 bits of each of two random words.
@@ -65,7 +104,7 @@ mod tests {
     use super::*;
 
     fn draw(seed: u64, step: Option<usize>, count: usize) -> Vec<f32> {
-        let source = NoiseSource::new(seed);
+        let mut source = NoiseSource::new(seed);
         let shape = Shape::from(count);
         match step {
             None => source.initial(&shape, &Device::Cpu),

@@ -11,7 +11,7 @@ pub type GuildId = u64;
 
 /// Describes one to a few pictures that differ only in their seed.
 ///
-/// Names (`conditioning`, `scheduler`) stay strings here: the pool moves requests and never interprets them, so it
+/// Names (`conditioning`, `noise`, `scheduler`) stay strings here: the pool moves requests and never interprets them, so it
 /// needs no knowledge of diffusion, and an old stored request still reads after a new scheduler was added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImageRequest {
@@ -29,6 +29,9 @@ pub struct ImageRequest {
     pub conditioning: String,
     /// Seed of the first picture; picture `k` uses `seed + k`.
     pub seed: u64,
+    /// Which generator makes a seed's noise: `portable` or `torch`.
+    #[serde(default = "portable")]
+    pub noise: String,
     /// Denoising steps of each picture, at least 1.
     pub steps: u32,
     /// Classifier-free guidance scale; 1 switches guidance off.
@@ -46,6 +49,11 @@ pub struct ImageRequest {
     /// Steps away from the seed's noise, taken one after the other; empty for the seed's own picture.
     #[serde(default)]
     pub variations: Vec<Variation>,
+}
+
+/// The noise of requests from before there was another.
+fn portable() -> String {
+    "portable".to_owned()
 }
 
 /// Is a step to a nearby picture: the noise it starts from is turned towards that of another seed, on the sphere.

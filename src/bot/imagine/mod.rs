@@ -88,5 +88,6 @@ fn defaults(app: &App) -> ModelDefaults {
         guidance_rescale: plain.guidance_rescale,
         scheduler: plain.scheduler.to_string(),
         conditioning: plain.conditioning.to_string(),
+        noise: plain.noise.to_string(),
     }
 }

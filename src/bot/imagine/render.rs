@@ -190,6 +190,7 @@ pub(super) mod tests {
             beta,
             conditioning: "embedding".into(),
             seed: 7,
+            noise: "portable".into(),
             steps: 20,
             guidance: 5.0,
             guidance_rescale: 0.0,

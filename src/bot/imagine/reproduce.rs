@@ -27,6 +27,7 @@ pub(super) fn command_line(request: &ImageRequest, model: &str) -> String {
     option("beta", &request.beta.to_string());
     option("conditioning", &request.conditioning);
     option("seed", &request.seed.to_string());
+    option("noise", &request.noise);
     for variation in &request.variations {
         option("vary", &format!("{}:{}", variation.seed, variation.strength));
     }
@@ -71,8 +72,8 @@ mod tests {
         assert_eq!(
             command_line(&request, "embedded"),
             "tastemaker imagine 'a *lighthouse*' --model embedded --like 'watercolour, soft light' \
-             --dislike 'neon colours' --beta 0.6 --conditioning embedding --seed 7 --vary 9:0.35 --steps 20 --guidance 5 \
-             --scheduler ddim --size 128x128"
+             --dislike 'neon colours' --beta 0.6 --conditioning embedding --seed 7 --noise portable --vary 9:0.35 --steps 20 \
+             --guidance 5 --scheduler ddim --size 128x128"
         );
     }
 

@@ -30,6 +30,8 @@ pub(super) struct ModelDefaults {
     pub scheduler: String,
     /// Conditioning mode.
     pub conditioning: String,
+    /// Which generator makes a seed's noise.
+    pub noise: String,
 }
 
 /// Is what a person asked for in `/imagine`.
@@ -134,6 +136,7 @@ impl Wish {
                 .clone()
                 .unwrap_or_else(|| model.conditioning.clone()),
             seed: self.seed,
+            noise: model.noise.clone(),
             steps: generation.steps.unwrap_or(model.steps),
             guidance: model.guidance,
             guidance_rescale: model.guidance_rescale,
@@ -212,6 +215,7 @@ mod tests {
             guidance_rescale: 0.0,
             scheduler: "ddim".into(),
             conditioning: "embedding".into(),
+            noise: "portable".into(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Agreement with diffusers and transformers, on the fixtures that `tests/fixtures/diffusion/make_fixtures.py` made.
 
 mod batching;
+mod noise;
 mod parts;
 mod pictures;
 mod samplers;

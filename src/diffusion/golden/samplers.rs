@@ -20,7 +20,7 @@ fn sampler_loops_agree() {
         let config = SchedulerConfig::from_json(&config.to_string());
         let kind: SchedulerKind = kind.parse().unwrap();
         let steps: usize = steps.parse().unwrap();
-        let mut scheduler = kind.build(&config, steps);
+        let mut scheduler = kind.build(&config, steps).unwrap();
         let mut latents = (&golden["init"] * scheduler.init_noise_sigma()).unwrap();
         for step in 0..steps {
             let t = scheduler.timesteps()[step];

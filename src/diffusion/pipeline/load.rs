@@ -89,7 +89,7 @@ impl Pipeline {
             latent_channels: unet.config().in_channels,
             vae_scale: scale,
             prediction_type: scheduler.prediction_type,
-            scheduler: SchedulerKind::of_class(&scheduler.class, scheduler.use_karras_sigmas),
+            scheduler: SchedulerKind::of_config(&scheduler),
             train_timesteps: scheduler.num_train_timesteps,
             device: device_name(&device),
         };

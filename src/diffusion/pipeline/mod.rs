@@ -124,16 +124,16 @@ impl Pipeline {
             params.height / scale,
             params.width / scale,
         );
-        let noise = NoiseSource::new(params.seed);
+        let mut noise = NoiseSource::of(params.noise, params.seed);
         let unit = match &params.init_latents {
             Some(latents) => latents.to_device(&self.device)?.to_dtype(DType::F32)?,
             None => noise.initial(&shape.into(), &self.device)?,
         };
         let unit = params.variations.iter().try_fold(unit, |unit, step| {
-            let towards = NoiseSource::new(step.seed).initial(&shape.into(), &self.device)?;
+            let towards = NoiseSource::of(params.noise, step.seed).initial(&shape.into(), &self.device)?;
             variation::turn(&unit, &towards, step.strength)
         })?;
-        let scheduler = params.scheduler.build(&self.scheduler, params.steps);
+        let scheduler = params.scheduler.build(&self.scheduler, params.steps)?;
         let latents = (unit * scheduler.init_noise_sigma())?;
         Ok(Slot {
             plan,

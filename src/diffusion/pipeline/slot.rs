@@ -48,19 +48,18 @@ impl Slot {
         self.plan.rows.len()
     }
 
-    /// Applies the sampler to the denoiser's guided output.
+    /// Applies the sampler to the denoiser's guided output. If it fails, the slot is as it was before.
     pub(super) fn advance(&mut self, output: &Tensor) -> Result<()> {
+        let mut source = self.noise.clone();
         let noise = match self.scheduler.needs_noise(self.step) {
-            true => Some(
-                self.noise
-                    .for_step(self.step, self.latents.shape(), self.latents.device())?,
-            ),
+            true => Some(source.for_step(self.step, self.latents.shape(), self.latents.device())?),
             false => None,
         };
         let output = output.to_dtype(DType::F32)?;
         let step = self
             .scheduler
             .step(self.step, &output, &self.latents, noise.as_ref())?;
+        self.noise = source;
         self.latents = step.next;
         self.clean = Some(step.clean);
         self.step += 1;

@@ -56,6 +56,11 @@ impl Scheduler for DdimScheduler {
         &self.timesteps
     }
 
+    fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        let (alpha, _) = self.alphas[step];
+        combine(alpha.sqrt(), clean, (1.0 - alpha).sqrt(), noise)
+    }
+
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {
         let (alpha, next) = self.alphas[step];
         let (signal, noise) = (alpha.sqrt(), (1.0 - alpha).sqrt());

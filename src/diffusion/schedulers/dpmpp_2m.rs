@@ -123,6 +123,11 @@ impl Scheduler for Dpmpp2mScheduler {
         &self.timesteps
     }
 
+    fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        let Level { alpha, sigma, .. } = Level::of(self.sigmas[step]);
+        combine(alpha, clean, sigma, noise)
+    }
+
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {
         let clean = self.clean(step, output, x)?;
         let (here, next) = (Level::of(self.sigmas[step]), Level::of(self.sigmas[step + 1]));
@@ -146,11 +151,11 @@ impl Scheduler for Dpmpp2mScheduler {
             }
             _ => None,
         };
-        self.previous = Some(clean.clone());
         let next = match second_order {
             Some(correction) => (moved + correction)?,
             None => moved,
         };
+        self.previous = Some(clean.clone());
         Ok(Step { next, clean })
     }
 }

@@ -114,6 +114,10 @@ impl Scheduler for EulerScheduler {
         self.tables.scale_input(latents, step)
     }
 
+    fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        combine(1.0, clean, self.tables.sigmas[step], noise)
+    }
+
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {
         let clean = self.tables.clean(step, output, x)?;
         let next = self

@@ -44,15 +44,22 @@ impl Scheduler for EulerAncestralScheduler {
         self.tables.scale_input(latents, step)
     }
 
-    fn needs_noise(&self, step: usize) -> bool {
-        self.down_and_up(step).1 > 0.0
+    fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        combine(1.0, clean, self.tables.sigmas[step], noise)
+    }
+
+    // Drawn even where none is added, at the end, as diffusers does.
+    fn needs_noise(&self, _step: usize) -> bool {
+        true
     }
 
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, noise: Option<&Tensor>) -> Result<Step> {
         let (down, up) = self.down_and_up(step);
         let clean = self.tables.clean(step, output, x)?;
         let mut next = self.tables.advance(step, &clean, x, down)?;
-        if let Some(noise) = noise {
+        if let Some(noise) = noise
+            && up > 0.0
+        {
             next = combine(1.0, &next, up, noise)?;
         }
         Ok(Step { next, clean })

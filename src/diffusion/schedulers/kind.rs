@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::SchedulerConfig;
 use crate::error::DiffusionError;
 
 /// Chooses a sampler.
@@ -54,8 +55,8 @@ impl SchedulerKind {
 
     /// The sampler that a checkpoint's own configuration names; DPM-Solver++(2M) where that one is not here (PNDM, LMS,
     /// UniPC and others), since it reaches the same quality in the fewest steps.
-    pub(crate) fn of_class(class: &str, karras: bool) -> Self {
-        match (class, karras) {
+    pub(crate) fn of_config(config: &SchedulerConfig) -> Self {
+        match (config.class.as_str(), config.use_karras_sigmas) {
             ("DDIMScheduler", _) => Self::Ddim,
             ("EulerDiscreteScheduler", false) => Self::Euler,
             ("EulerDiscreteScheduler", true) => Self::EulerKarras,

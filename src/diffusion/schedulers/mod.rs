@@ -18,9 +18,22 @@ use crate::config::SchedulerConfig;
 pub use kind::SchedulerKind;
 
 /// One picture's sampler: tables for its number of steps, and what it remembers of earlier steps.
+///
+/// Steps run in order, but may begin at any index (diffusers' `set_begin_index`): an image to image picture starts where
+/// its noise level is, a refiner where the base model stopped. The memory of earlier steps is empty there, as it is
+/// before the first step, and multistep methods begin with a step of first order.
 pub(crate) trait Scheduler: Send {
-    /// The time each step tells the denoiser, in training timesteps; falling. One entry a step.
+    /// The time each forward pass tells the denoiser, in training timesteps; falling.
     fn timesteps(&self) -> &[f64];
+
+    /// Forward passes, and so entries of [`Scheduler::timesteps`], that one of the steps asked for takes. A method of
+    /// order 2 begins and ends with a half-finished step, so there are `order · steps − (order − 1)` of them.
+    ///
+    /// A picture may begin at multiples of it.
+    #[allow(dead_code)] // For pictures that begin after the first step.
+    fn order(&self) -> usize {
+        1
+    }
 
     /// What standard normal noise is multiplied with to become the first latents.
     fn init_noise_sigma(&self) -> f64 {
@@ -32,7 +45,13 @@ pub(crate) trait Scheduler: Send {
         Ok(latents.clone())
     }
 
-    /// Whether step `step` adds noise.
+    /// Brings clean latents to the noise level at which step `step` begins: diffusers' `add_noise` at `timesteps[step]`.
+    ///
+    /// `noise` is standard normal, shaped like the latents.
+    #[allow(dead_code)] // For pictures that begin after the first step.
+    fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor>;
+
+    /// Whether step `step` draws noise.
     fn needs_noise(&self, _step: usize) -> bool {
         false
     }
@@ -59,8 +78,15 @@ pub(crate) struct Step {
 
 impl SchedulerKind {
     /// Makes the sampler for a picture of `steps` steps (1 to the number of training timesteps).
-    pub(crate) fn build(self, config: &SchedulerConfig, steps: usize) -> Box<dyn Scheduler> {
-        match self {
+    ///
+    /// # Errors
+    /// If the sampler cannot make so many steps with this model.
+    pub(crate) fn build(
+        self,
+        config: &SchedulerConfig,
+        steps: usize,
+    ) -> crate::error::Result<Box<dyn Scheduler>> {
+        Ok(match self {
             Self::Ddim => Box::new(ddim::DdimScheduler::new(config, steps)),
             Self::Euler => Box::new(euler::EulerScheduler::new(config, steps, false)),
             Self::EulerKarras => Box::new(euler::EulerScheduler::new(config, steps, true)),
@@ -72,7 +98,7 @@ impl SchedulerKind {
             }
             Self::Dpmpp2m => Box::new(dpmpp_2m::Dpmpp2mScheduler::new(config, steps, false)),
             Self::Dpmpp2mKarras => Box::new(dpmpp_2m::Dpmpp2mScheduler::new(config, steps, true)),
-        }
+        })
     }
 }
 

@@ -29,7 +29,7 @@ proptest! {
         spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
     ) {
         let config = config(schedule, spacing);
-        let mut scheduler = kind.build(&config, steps);
+        let mut scheduler = kind.build(&config, steps).unwrap();
         let times = scheduler.timesteps().to_vec();
         prop_assert_eq!(times.len(), steps);
         prop_assert!(times.windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", times);
@@ -63,9 +63,42 @@ proptest! {
         ));
         let clean = Tensor::new(&[0.5f32, -1.5, 2.0], &Device::Cpu).unwrap();
         let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
-        let mut scheduler = kind.build(&config, steps);
+        let mut scheduler = kind.build(&config, steps).unwrap();
         let mut latents = (&noise * scheduler.init_noise_sigma()).unwrap();
         for step in 0..steps {
+            let noise = scheduler.needs_noise(step).then_some(&noise);
+            latents = scheduler.step(step, &clean, &latents, noise).unwrap().next;
+        }
+        let found = latents.to_vec1::<f32>().unwrap();
+        for (found, wanted) in found.iter().zip(clean.to_vec1::<f32>().unwrap()) {
+            prop_assert!((found - wanted).abs() < 1e-3, "{}: {} instead of {}", kind, found, wanted);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A picture that starts from a noised picture at any step ends at it too, and nothing depends on steps not run.
+    #[test]
+    fn steps_may_begin_anywhere(
+        steps in 1usize..=60,
+        begin in 0.0f64..1.0,
+        kind in proptest::sample::select(&SchedulerKind::ALL[..]),
+        spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
+    ) {
+        prop_assume!(kind != SchedulerKind::Ddim || spacing == "leading");
+        let config = SchedulerConfig::from_json(&format!(
+            r#"{{"prediction_type": "sample", "clip_sample": false, "timestep_spacing": "{spacing}"}}"#
+        ));
+        let clean = Tensor::new(&[0.5f32, -1.5, 2.0], &Device::Cpu).unwrap();
+        let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
+        let mut scheduler = kind.build(&config, steps).unwrap();
+        let passes = scheduler.timesteps().len();
+        prop_assert_eq!(passes, scheduler.order() * steps - (scheduler.order() - 1));
+        let begin = (begin * steps as f64) as usize * scheduler.order();
+        let mut latents = scheduler.add_noise(&clean, &noise, begin).unwrap();
+        for step in begin..passes {
             let noise = scheduler.needs_noise(step).then_some(&noise);
             latents = scheduler.step(step, &clean, &latents, noise).unwrap().next;
         }

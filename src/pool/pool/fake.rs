@@ -280,6 +280,7 @@ pub(super) fn job(id: JobId, user: UserId, count: u8, prompt: &str) -> Job {
         beta: 0.5,
         conditioning: "embedding".to_owned(),
         seed: 1000 * id,
+        noise: "portable".to_owned(),
         steps: 3,
         guidance: 5.0,
         guidance_rescale: 0.0,
