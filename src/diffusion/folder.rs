@@ -45,6 +45,8 @@ impl ModelManifest {
                 noise: NoiseKind::default(),
             },
             preview: None,
+            taesd: None,
+            safety_checker: None,
         })
     }
 }

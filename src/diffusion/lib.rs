@@ -11,6 +11,8 @@
 //! | [`pipeline`] | [`Pipeline`]: load, [`Slot`]s, joint steps, previews, decoding |
 //! | [`params`] | [`GenerationParams`]: everything that determines a picture |
 //! | [`variation`] | nearby pictures of the same seed |
+//! | [`preview`] | rough pictures of unfinished latents |
+//! | [`safety`] | the check of finished pictures |
 //! | [`conditioning`] | the formulas by which preferences enter |
 //! | [`schedulers`] | the samplers, one file each |
 //! | `text` | tokenizer, long texts, cache of encoded texts |
@@ -47,7 +49,9 @@ mod ops;
 pub mod params;
 pub mod pipeline;
 pub mod preview;
+mod resample;
 mod rng;
+pub mod safety;
 pub mod schedulers;
 mod text;
 pub mod variation;
@@ -60,6 +64,7 @@ pub use manifest::ModelManifest;
 pub use params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};
 pub use preview::LatentRgb;
+pub use safety::{SafetyChecker, SafetyReport};
 pub use schedulers::SchedulerKind;
 pub use variation::Variation;
 

@@ -36,6 +36,18 @@ pub struct ModelManifest {
     pub defaults: Defaults,
     /// The latent → RGB map for previews; fitted to the decoder if absent.
     pub preview: Option<LatentRgb>,
+    /// The tiny decoder (TAESD) that previews are made with instead: a folder in the diffusers layout, or one file.
+    pub taesd: Option<Companion>,
+    /// The safety checker that looks at finished pictures: a folder.
+    pub safety_checker: Option<Companion>,
+}
+
+/// A model that stands beside a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Companion {
+    /// Where it is; a relative path as in [`ModelManifest::path`].
+    pub path: PathBuf,
 }
 
 /// Default parameters of a picture; units and ranges as in [`GenerationParams`].
@@ -74,10 +86,13 @@ impl ModelManifest {
         let text = std::fs::read_to_string(path).map_err(|error| DiffusionError::io(path, error))?;
         let mut manifest: Self =
             toml::from_str(&text).map_err(|error| DiffusionError::malformed(path, error.message()))?;
-        if let (Some(model), Some(folder)) = (&mut manifest.path, path.parent())
-            && model.is_relative()
-        {
-            *model = folder.join(&*model);
+        if let Some(folder) = path.parent() {
+            let companions = [&mut manifest.taesd, &mut manifest.safety_checker];
+            let companions = companions.into_iter().flatten().map(|it| &mut it.path);
+            for path in manifest.path.iter_mut().chain(companions) {
+                // An absolute path stays what it is.
+                *path = folder.join(&*path);
+            }
         }
         Ok(manifest)
     }
@@ -108,6 +123,9 @@ impl ModelManifest {
             dtype: self.dtype,
             vp_norm: self.vp_norm,
             preview: self.preview.clone(),
+            taesd: self.taesd.as_ref().map(|it| it.path.clone()),
+            safety_checker: self.safety_checker.as_ref().map(|it| it.path.clone()),
+            vae_memory: None,
         }
     }
 
@@ -165,8 +183,17 @@ beta = 0.6
 
     #[test]
     fn a_manifest_is_read_and_paths_are_relative_to_it() {
-        let manifest = load(MANIFEST).unwrap();
+        let companions =
+            format!("{MANIFEST}[taesd]\npath = \"/tiny\"\n[safety_checker]\npath = \"checker\"\n");
+        let manifest = load(&companions).unwrap();
         assert_eq!(manifest.path.as_deref(), Some(Path::new("weights")));
+        let options = manifest.load_options();
+        assert_eq!(options.taesd.as_deref(), Some(Path::new("/tiny")));
+        assert!(
+            options
+                .safety_checker
+                .is_some_and(|path| path.is_absolute() && path.ends_with("checker"))
+        );
         let params = manifest.defaults("a cat");
         assert_eq!(
             (params.steps, params.scheduler),

@@ -5,10 +5,12 @@
 //! are logged, since newer tools add keys that older models ignore.
 
 mod model_index;
+mod safety;
 mod scheduler;
 mod text_encoder;
 mod unet;
 mod vae;
+mod vae_tiny;
 
 use std::path::Path;
 
@@ -19,11 +21,13 @@ use serde_json::{Map, Value};
 use crate::error::{DiffusionError, Result};
 
 pub(crate) use model_index::{ModelIndex, PipelineFamily};
+pub(crate) use safety::{ClipVisionConfig, ImageProcessorConfig};
 pub use scheduler::PredictionType;
 pub(crate) use scheduler::{BetaSchedule, SchedulerConfig, SolverType, TimestepSpacing};
 pub(crate) use text_encoder::TextEncoderConfig;
 pub(crate) use unet::{MidBlock, UNetConfig};
 pub(crate) use vae::VaeConfig;
+pub(crate) use vae_tiny::TinyVaeConfig;
 
 /// Reads a JSON object.
 pub(crate) fn read_object(path: &Path) -> Result<Map<String, Value>> {

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{note_unknown, read_object, require, require_multiple, require_positive, typed, unsupported};
+use super::{
+    OneOrEach, note_unknown, read_object, require, require_multiple, require_positive, typed, unsupported,
+};
 use crate::error::Result;
 use crate::ops::Activation;
 
@@ -19,6 +21,8 @@ pub(crate) struct VaeConfig {
     pub latent_channels: usize,
     pub norm_num_groups: usize,
     pub activation: Activation,
+    /// Side in pixels of the pictures it was trained on: the tiles of pictures that are coded in parts.
+    pub sample_size: usize,
     /// The UNet's latents are this multiple of the autoencoder's. (A `shift_factor` belongs to other families of models:
     /// diffusers' pipelines for these ignore it, and so do we.)
     pub scaling_factor: f64,
@@ -49,6 +53,8 @@ struct Raw {
     latent_channels: usize,
     #[serde(default = "groups")]
     norm_num_groups: usize,
+    #[serde(default = "sample_size")]
+    sample_size: OneOrEach<usize>,
     #[serde(default = "scaling_factor")]
     scaling_factor: f64,
     #[serde(default = "yes")]
@@ -78,6 +84,9 @@ fn yes() -> bool {
 }
 fn act_fn() -> String {
     "silu".into()
+}
+fn sample_size() -> OneOrEach<usize> {
+    OneOrEach::One(32)
 }
 fn scaling_factor() -> f64 {
     0.18215
@@ -194,6 +203,11 @@ impl VaeConfig {
             latent_channels: raw.latent_channels,
             norm_num_groups: raw.norm_num_groups,
             activation,
+            sample_size: match raw.sample_size {
+                OneOrEach::One(side) => side,
+                // diffusers goes by the height alone.
+                OneOrEach::Each(sides) => sides.first().copied().unwrap_or_default(),
+            },
             scaling_factor: raw.scaling_factor,
             force_upcast: raw.force_upcast,
             use_quant_conv: raw.use_quant_conv,

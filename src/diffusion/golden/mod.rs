@@ -1,5 +1,6 @@
 //! Agreement with diffusers and transformers, on the fixtures that `tests/fixtures/diffusion/make_fixtures.py` made.
 
+mod around;
 mod batching;
 mod noise;
 mod parts;

@@ -1,10 +1,11 @@
 //! CLIP's text encoder (Radford et al. 2021), as transformers' CLIPTextModel and CLIPTextModelWithProjection.
 
-use candle_core::{D, DType, IndexOp, Tensor};
+use candle_core::{DType, IndexOp, Tensor};
 
+use super::clip_layer::{ClipLayer, ClipLayerConfig};
 use crate::config::TextEncoderConfig;
 use crate::error::Result;
-use crate::ops::{Activation, LayerNorm, Linear, attention};
+use crate::ops::{LayerNorm, Linear};
 use crate::weights::Weights;
 
 /// What an encoder makes of one text.
@@ -22,23 +23,10 @@ pub(crate) struct TextStates {
 pub(crate) struct ClipTextModel {
     token_embedding: Tensor,
     position_embedding: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<ClipLayer>,
     final_layer_norm: LayerNorm,
     text_projection: Option<Linear>,
     eos_token_id: u32,
-}
-
-struct Layer {
-    layer_norm1: LayerNorm,
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    heads: usize,
-    layer_norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    activation: Activation,
 }
 
 impl ClipTextModel {
@@ -52,8 +40,16 @@ impl ClipTextModel {
             weights.clone()
         };
         let embeddings = text.pp("embeddings");
+        let sizes = ClipLayerConfig {
+            hidden_size: size,
+            intermediate_size: config.intermediate_size,
+            heads: config.heads,
+            eps: config.layer_norm_eps,
+            activation: config.activation,
+            causal: true,
+        };
         let layers = (0..config.layers)
-            .map(|i| Layer::new(config, &text.pp(format!("encoder.layers.{i}"))))
+            .map(|i| ClipLayer::new(sizes, &text.pp(format!("encoder.layers.{i}"))))
             .collect::<Result<_>>()?;
         let text_projection = match config.projection {
             Some(projection) => Some(Linear::without_bias(
@@ -105,42 +101,6 @@ impl ClipTextModel {
             self.eos_token_id
         };
         tokens.iter().position(|&token| token == wanted).unwrap_or(0)
-    }
-}
-
-impl Layer {
-    fn new(config: &TextEncoderConfig, weights: &Weights) -> Result<Self> {
-        let (size, eps) = (config.hidden_size, config.layer_norm_eps);
-        let attention = |name: &str| Linear::new(size, size, &weights.pp("self_attn").pp(name));
-        Ok(Self {
-            layer_norm1: LayerNorm::new(size, eps, &weights.pp("layer_norm1"))?,
-            q_proj: attention("q_proj")?,
-            k_proj: attention("k_proj")?,
-            v_proj: attention("v_proj")?,
-            out_proj: attention("out_proj")?,
-            heads: config.heads,
-            layer_norm2: LayerNorm::new(size, eps, &weights.pp("layer_norm2"))?,
-            fc1: Linear::new(size, config.intermediate_size, &weights.pp("mlp.fc1"))?,
-            fc2: Linear::new(config.intermediate_size, size, &weights.pp("mlp.fc2"))?,
-            activation: config.activation,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let normed = self.layer_norm1.forward(x)?;
-        let scale = ((normed.dim(D::Minus1)? / self.heads) as f64).powf(-0.5);
-        let (q, k, v) = (
-            self.q_proj.forward(&normed)?,
-            self.k_proj.forward(&normed)?,
-            self.v_proj.forward(&normed)?,
-        );
-        let x = (x + self
-            .out_proj
-            .forward(&attention(&q, &k, &v, self.heads, scale, true)?)?)?;
-        let hidden = self
-            .activation
-            .forward(&self.fc1.forward(&self.layer_norm2.forward(&x)?)?)?;
-        &x + self.fc2.forward(&hidden)?
     }
 }
 

@@ -54,6 +54,23 @@ impl Conv2d {
         })
     }
 
+    /// Reads `weight` alone.
+    pub fn without_bias(
+        input: usize,
+        output: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        weights: &Weights,
+    ) -> crate::error::Result<Self> {
+        Ok(Self {
+            weight: weights.get((output, input, kernel, kernel), "weight")?,
+            bias: None,
+            stride,
+            padding,
+        })
+    }
+
     /// Applies the layer to (pictures, channels, height, width).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if !is_fast(x) {

@@ -1,6 +1,6 @@
 //! From a folder in the diffusers layout to a [`Pipeline`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device};
@@ -9,15 +9,19 @@ use super::{ModelInfo, Pipeline};
 use crate::config::{ModelIndex, SchedulerConfig, TextEncoderConfig, UNetConfig, VaeConfig};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
-use crate::models::{AutoencoderKl, UNet2DConditionModel};
+use crate::models::{AutoencoderKl, TinyDecoder, UNet2DConditionModel};
 use crate::params::VpNorm;
 use crate::preview::LatentRgb;
+use crate::safety::SafetyChecker;
 use crate::schedulers::SchedulerKind;
 use crate::text::TextEncoders;
 use crate::weights::{Weights, content_hash, find};
 
 /// The stem of weight files that diffusers writes.
 const STEM: &str = "diffusion_pytorch_model";
+
+/// Bytes that the autoencoder may take for one picture, by default: 1024² pixels of Stable Diffusion's are whole.
+const VAE_MEMORY: u64 = 4 << 30;
 
 /// How a checkpoint is to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +36,12 @@ pub struct LoadOptions {
     pub vp_norm: VpNorm,
     /// The map for previews; fitted when first needed if absent.
     pub preview: Option<LatentRgb>,
+    /// The tiny decoder (TAESD) for previews, instead of the map: a folder in the diffusers layout or one file.
+    pub taesd: Option<PathBuf>,
+    /// The folder of the safety checker that [`Pipeline::check`] asks.
+    pub safety_checker: Option<PathBuf>,
+    /// Bytes that the autoencoder may take for one picture; larger pictures are coded in tiles. 4 GiB if absent.
+    pub vae_memory: Option<u64>,
 }
 
 impl Pipeline {
@@ -74,7 +84,9 @@ impl Pipeline {
                 let weights = Weights::open(&folder.join("unet"), STEM, dtype, &device)?;
                 let unet = UNet2DConditionModel::new(unet_config, &weights)?;
                 let weights = Weights::open(&folder.join("vae"), STEM, vae_dtype, &device)?;
-                Ok::<_, DiffusionError>((text, unet, AutoencoderKl::new(vae_config.clone(), &weights)?))
+                let memory = options.vae_memory.unwrap_or(VAE_MEMORY);
+                let vae = AutoencoderKl::new(vae_config.clone(), &weights, memory)?;
+                Ok::<_, DiffusionError>((text, unet, vae))
             })();
             (hash.join(), parts)
         });
@@ -105,6 +117,14 @@ impl Pipeline {
             }
             let _ = preview.set(map.clone());
         }
+        let taesd = options.taesd.as_deref();
+        let taesd = taesd
+            .map(|path| TinyDecoder::load(path, info.latent_channels, dtype, &device))
+            .transpose()?;
+        let safety_checker = options.safety_checker.as_deref();
+        let safety_checker = safety_checker
+            .map(|folder| SafetyChecker::load(folder, &device))
+            .transpose()?;
         Ok(Self {
             info,
             text,
@@ -113,6 +133,8 @@ impl Pipeline {
             scheduler,
             vp_norm: options.vp_norm,
             preview,
+            taesd,
+            safety_checker,
             device,
             dtype,
             vae_dtype,

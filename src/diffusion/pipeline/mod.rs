@@ -16,10 +16,11 @@ use image::RgbImage;
 
 use crate::conditioning::{Plan, Row, Texts};
 use crate::error::{DiffusionError, Result};
-use crate::models::{AddedInputs, AutoencoderKl, UNet2DConditionModel};
+use crate::models::{AddedInputs, AutoencoderKl, TinyDecoder, UNet2DConditionModel};
 use crate::params::{GenerationParams, VpNorm};
-use crate::preview::LatentRgb;
+use crate::preview::{self, LatentRgb};
 use crate::rng::NoiseSource;
+use crate::safety::{SafetyChecker, SafetyReport};
 use crate::text::TextEncoders;
 use crate::variation;
 pub use info::ModelInfo;
@@ -39,6 +40,8 @@ pub struct Pipeline {
     scheduler: crate::config::SchedulerConfig,
     vp_norm: VpNorm,
     preview: OnceLock<LatentRgb>,
+    taesd: Option<TinyDecoder>,
+    safety_checker: Option<SafetyChecker>,
     device: Device,
     dtype: DType,
     vae_dtype: DType,
@@ -245,6 +248,12 @@ impl Pipeline {
     /// # Errors
     /// If the tensor library fails.
     pub fn preview(&self, slot: &Slot) -> Result<RgbImage> {
+        let latents = slot.clean.as_ref().unwrap_or(&slot.latents);
+        if let Some(taesd) = &self.taesd {
+            let decoded = taesd.decode(&latents.to_dtype(self.dtype)?)?;
+            let picture = to_image(&decoded.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)?;
+            return Ok(preview::at_size(picture, slot.width, slot.height));
+        }
         let map = match self.preview.get() {
             Some(map) => map,
             None => {
@@ -253,11 +262,7 @@ impl Pipeline {
                 self.preview.get_or_init(|| map)
             }
         };
-        map.render(
-            slot.clean.as_ref().unwrap_or(&slot.latents),
-            slot.width,
-            slot.height,
-        )
+        map.render(latents, slot.width, slot.height)
     }
 
     /// Decodes a slot's latents to the picture.
@@ -270,6 +275,17 @@ impl Pipeline {
             .decode(&slot.latents.to_dtype(self.vae_dtype)?)?
             .to_dtype(DType::F32)?;
         to_image(&decoded.to_device(&Device::Cpu)?)
+    }
+
+    /// Asks the safety checker about a finished picture; `None` if there is no checker.
+    ///
+    /// # Errors
+    /// If the tensor library fails.
+    pub fn check(&self, picture: &RgbImage) -> Result<Option<SafetyReport>> {
+        self.safety_checker
+            .as_ref()
+            .map(|checker| checker.check(picture))
+            .transpose()
     }
 
     /// Makes one picture.
