@@ -3,6 +3,7 @@
 //! The pool moves requests without understanding them; the pipeline draws without knowing of jobs. Here a request
 //! becomes parameters, a checkpoint is found by its name, and every configured device gets a worker.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ pub type LoadedModel = Arc<OnceLock<ModelInfo>>;
 /// # Errors
 /// When there is neither, or what is there cannot be read.
 pub fn manifest(config: &Config) -> anyhow::Result<ModelManifest> {
-    let name = &config.model.name;
+    manifest_of(config, &config.model.name)
+}
+
+fn manifest_of(config: &Config, name: &str) -> anyhow::Result<ModelManifest> {
     let file = config.paths.models.join(format!("{name}.toml"));
     if file.is_file() {
         return ModelManifest::load(&file).with_context(|| format!("cannot use the model `{name}`"));
@@ -51,13 +55,12 @@ pub fn start_pool(
     manifest: &ModelManifest,
     loaded: &LoadedModel,
 ) -> anyhow::Result<WorkerPool> {
-    let folder = find(manifest.folder()?);
     let mut factories = Vec::new();
     for name in &config.model.devices {
-        let options = load_options(config, manifest, name)?;
-        let (folder, loaded, plain) = (folder.clone(), Arc::clone(loaded), manifest.defaults("a picture"));
+        let model = ModelSource::of(config, manifest, name)?;
+        let (loaded, plain) = (Arc::clone(loaded), manifest.defaults("a picture"));
         let make = move || {
-            let pipeline = Pipeline::load(&folder, &options).map_err(unusable)?;
+            let pipeline = model.load().map_err(unusable)?;
             let info = loaded.get_or_init(|| pipeline.info().clone());
             tracing::info!(model = %info.name, hash = %info.hash, device = pipeline.info().device, "model loaded");
             Ok(PipelineBackend {
@@ -70,20 +73,56 @@ pub fn start_pool(
     Ok(WorkerPool::start(factories, pool_options(config)))
 }
 
-/// How a checkpoint is loaded on a configured device: as its manifest says, in the configured precision.
-///
-/// # Errors
-/// When the configuration names a device or a precision that there is not.
-pub fn load_options(
-    config: &Config,
-    manifest: &ModelManifest,
-    device_name: &str,
-) -> anyhow::Result<LoadOptions> {
-    Ok(LoadOptions {
-        device: device(device_name)?,
-        dtype: precision(&config.model.precision)?.or(manifest.dtype),
-        ..manifest.load_options()
-    })
+/// What is loaded on one device: a checkpoint and, where its manifest names one, the refiner that takes over from it.
+pub struct ModelSource {
+    checkpoint: (PathBuf, LoadOptions),
+    refiner: Option<(PathBuf, LoadOptions, f64)>,
+}
+
+impl ModelSource {
+    /// Finds a manifest's files: for the named device, in the configured precision.
+    ///
+    /// # Errors
+    /// When the configuration names a device or a precision that there is not, or the manifest a refiner that is not among
+    /// the models.
+    pub fn of(config: &Config, manifest: &ModelManifest, device_name: &str) -> anyhow::Result<Self> {
+        let source = |manifest: &ModelManifest| {
+            let options = LoadOptions {
+                device: device(device_name)?,
+                dtype: precision(&config.model.precision)?.or(manifest.dtype),
+                ..manifest.load_options()
+            };
+            anyhow::Ok((find(manifest.folder()?), options))
+        };
+        let refiner = match &manifest.refiner {
+            None => None,
+            Some(refiner) => {
+                let model = manifest_of(config, &refiner.model)
+                    .with_context(|| format!("cannot find the refiner of `{}`", manifest.name))?;
+                let (folder, options) = source(&model)?;
+                Some((folder, options, refiner.switch_at))
+            }
+        };
+        Ok(Self {
+            checkpoint: source(manifest)?,
+            refiner,
+        })
+    }
+
+    /// Loads it.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`] and [`Pipeline::with_refiner`].
+    pub fn load(&self) -> Result<Pipeline, DiffusionError> {
+        let (folder, options) = &self.checkpoint;
+        let pipeline = Pipeline::load(folder, options)?;
+        match &self.refiner {
+            None => Ok(pipeline),
+            Some((folder, options, switch_at)) => {
+                pipeline.with_refiner(Pipeline::load(folder, options)?, *switch_at)
+            }
+        }
+    }
 }
 
 fn pool_options(config: &Config) -> PoolOptions {
@@ -147,7 +186,10 @@ impl Backend for PipelineBackend {
     }
 
     fn start(&mut self, request: &ImageRequest, picture: u8) -> Result<Slot, BackendError> {
-        let params = params(request, picture).map_err(failed)?;
+        let params = GenerationParams {
+            clip_skip: self.plain.clip_skip,
+            ..params(request, picture).map_err(failed)?
+        };
         self.pipeline.start(&params).map_err(failed)
     }
 
@@ -195,6 +237,8 @@ pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, D
         steps: request.steps as usize,
         guidance: request.guidance,
         guidance_rescale: request.guidance_rescale,
+        clip_skip: 0,
+        prompt_weights: true,
         scheduler: request.scheduler.parse()?,
         width: request.width as usize,
         height: request.height as usize,

@@ -15,7 +15,7 @@ use tastemaker_diffusion::{
 };
 use tastemaker_preference::Profile;
 
-use crate::config::{Config, find};
+use crate::config::Config;
 use crate::engine;
 use crate::receipt::{Receipt, encode_png};
 
@@ -70,6 +70,14 @@ pub struct ImagineArgs {
     /// Denoising steps, 1 to 150
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
+
+    /// Take brackets in the texts as they are, not as attention weights: (word), (word:1.2), [word]
+    #[arg(long)]
+    plain_brackets: bool,
+
+    /// Layers to leave out at the end of the text encoders
+    #[arg(long, value_name = "N")]
+    clip_skip: Option<usize>,
 
     /// Guidance scale; up to 1 is without guidance
     #[arg(long, value_name = "S")]
@@ -182,6 +190,13 @@ struct Line<'a> {
 pub fn run(args: ImagineArgs, config: &Config) -> anyhow::Result<()> {
     let pipeline = load(&args, config)?;
     let requests = requests(&args, config, &pipeline)?;
+    // The pictures differ in their noise only, so that what holds for one holds for all.
+    for notice in requests
+        .first()
+        .map_or(Ok(Vec::new()), |first| pipeline.notices(first))?
+    {
+        eprintln!("Note: {notice}.");
+    }
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let mut finals = Vec::new();
@@ -215,9 +230,9 @@ fn load(args: &ImagineArgs, config: &Config) -> anyhow::Result<Pipeline> {
         config.model.name.clone_from(name);
     }
     let manifest = engine::manifest(&config)?;
-    let folder = find(manifest.folder()?);
     let device = config.model.devices.first().map_or("auto", String::as_str);
-    Pipeline::load(&folder, &engine::load_options(&config, &manifest, device)?)
+    engine::ModelSource::of(&config, &manifest, device)?
+        .load()
         .with_context(|| format!("cannot load the model `{}`", manifest.name))
 }
 
@@ -237,6 +252,8 @@ fn requests(
     first.noise = args.noise.unwrap_or(first.noise);
     first.steps = args.steps.unwrap_or(first.steps);
     first.guidance = args.guidance.unwrap_or(first.guidance);
+    first.prompt_weights = !args.plain_brackets;
+    first.clip_skip = args.clip_skip.unwrap_or(first.clip_skip);
     first.scheduler = args.scheduler.unwrap_or(first.scheduler);
     let init = args.init_latents.as_deref().map(latents::load).transpose()?;
     if let Some(size) = args.size {

@@ -9,6 +9,15 @@
 //! - `reference`, the authors' code: the same with `c⁺ = E(prompt) + β·E(VP+)` in place of `E(prompt)` and
 //!   `c⁻ = E(neg) + β·E(VP−)` in place of `E(neg)`. Four rows.
 //!
+//! A prompt longer than the text encoder's context has several contexts, joined one after the other; the rows of a picture
+//! are filled up to the longest with empty ones. VP strings always have one (see `text::chunks`): their states are added
+//! to each of the prompt's contexts, and where they have a row of their own, they are repeated, which changes nothing in
+//! attention. So the formulas hold for any lengths, and a long prompt changes evenly with β.
+//!
+//! A model distilled to take the guidance scale as an input (LCM) has no classifier-free guidance: each row is guided
+//! inside the network, the negative prompt has no effect, and `guidance` is `ε(c) + β·(ε(VP+) − ε(VP−))`, to which the
+//! formula above reduces when every ε already stands for `neg + s·(ε − neg)`.
+//!
 //! Only token states are mixed. Pooled vectors and time ids stay those of the prompt and the negative prompt: the VP+ row
 //! carries the prompt's, the VP− row the negative prompt's. With [`VpNorm::Keep`], each token of a mixed embedding is
 //! rescaled to its norm in the embedding that preferences were added to (`E(prompt)`, and `E(neg)` for `c⁻`).
@@ -93,7 +102,7 @@ impl Plan {
                 None => (vec![positive(prompt.clone())], Guide::None),
             },
             (Some((plus, minus)), Conditioning::Embedding) => {
-                let direction = (&plus.states - &minus.states)?;
+                let direction = repeated(&(&plus.states - &minus.states)?, prompt)?;
                 let mixed = positive(mix(prompt, &direction, beta, norm)?);
                 match texts.negative {
                     Some(neg) => (
@@ -105,6 +114,8 @@ impl Plan {
             }
             (Some((plus, minus)), Conditioning::Guidance | Conditioning::Reference) => {
                 let reference = mode == Conditioning::Reference;
+                let plus = repeated(&plus.states, prompt)?;
+                let minus = repeated(&minus.states, prompt)?;
                 let with = |base: &Tensor, preference: &Tensor| {
                     if reference {
                         mix(base, preference, beta, norm)
@@ -113,13 +124,13 @@ impl Plan {
                     }
                 };
                 let mut rows = vec![
-                    positive(with(prompt, &plus.states)?),
-                    positive(plus.states.clone()),
-                    negative(minus.states.clone()),
+                    positive(with(prompt, &plus)?),
+                    positive(plus.clone()),
+                    negative(minus.clone()),
                 ];
                 match texts.negative {
                     Some(neg) => {
-                        rows.insert(0, negative(with(&neg.states, &minus.states)?));
+                        rows.insert(0, negative(with(&neg.states, &minus)?));
                         (
                             rows,
                             Guide::GuidedPreferences {
@@ -133,6 +144,11 @@ impl Plan {
             }
         };
         Ok(Self { rows, guide, rescale })
+    }
+
+    /// Tokens of every row's text.
+    pub fn tokens(&self) -> usize {
+        self.rows.first().map_or(0, |row| row.states.dims()[1])
     }
 
     /// Joins the rows' outputs, each (1, channels, height, width), f32.
@@ -152,6 +168,14 @@ impl Plan {
         } else {
             Ok(joined)
         }
+    }
+}
+
+/// The states of one context, repeated to the length of `like`.
+fn repeated(states: &Tensor, like: &Tensor) -> Result<Tensor> {
+    match like.dim(1)? / states.dim(1)? {
+        1 => Ok(states.clone()),
+        times => states.repeat((1, times, 1)),
     }
 }
 
@@ -187,6 +211,7 @@ mod tests {
         Encoded {
             states: noise(seed, (1, 5, 8)),
             pooled: Some(noise(seed + 100, (1, 4))),
+            contexts: 1,
         }
     }
 

@@ -57,7 +57,7 @@ mod text;
 pub mod variation;
 mod weights;
 
-pub use config::PredictionType;
+pub use config::{PredictionType, TimestepSpacing};
 pub use device::{DeviceChoice, Precision};
 pub use error::DiffusionError;
 pub use manifest::ModelManifest;
@@ -66,6 +66,7 @@ pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};
 pub use preview::LatentRgb;
 pub use safety::{SafetyChecker, SafetyReport};
 pub use schedulers::SchedulerKind;
+pub use text::LongText;
 pub use variation::Variation;
 
 /// The tensor type that latents are passed in, so that callers need not depend on candle themselves.

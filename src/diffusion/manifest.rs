@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::TimestepSpacing;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
 use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
@@ -32,6 +33,10 @@ pub struct ModelManifest {
     /// What mixed embeddings are rescaled to.
     #[serde(default)]
     pub vp_norm: VpNorm,
+    /// Where the steps fall, in place of what the checkpoint's scheduler says.
+    pub timestep_spacing: Option<TimestepSpacing>,
+    /// The model that takes over for the last steps, if one does.
+    pub refiner: Option<RefinerChoice>,
     /// What a picture is made with unless the request says otherwise.
     pub defaults: Defaults,
     /// The latent → RGB map for previews; fitted to the decoder if absent.
@@ -50,6 +55,23 @@ pub struct Companion {
     pub path: PathBuf,
 }
 
+/// Which model refines, and from where on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefinerChoice {
+    /// The name of its manifest, in the same folder.
+    pub model: String,
+    /// The share of the noise schedule after which it takes over, between 0 and 1: diffusers' `denoising_end` and
+    /// `denoising_start`.
+    #[serde(default = "switch_at")]
+    pub switch_at: f64,
+}
+
+/// Where SDXL's refiner was meant to take over.
+fn switch_at() -> f64 {
+    0.8
+}
+
 /// Default parameters of a picture; units and ranges as in [`GenerationParams`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +85,9 @@ pub struct Defaults {
     /// Share by which guided contrast is brought back.
     #[serde(default)]
     pub guidance_rescale: f64,
+    /// Layers left out at the end of the text encoders.
+    #[serde(default)]
+    pub clip_skip: usize,
     /// Pixels.
     pub width: usize,
     /// Pixels.
@@ -122,6 +147,7 @@ impl ModelManifest {
             device: DeviceChoice::Auto,
             dtype: self.dtype,
             vp_norm: self.vp_norm,
+            timestep_spacing: self.timestep_spacing,
             preview: self.preview.clone(),
             taesd: self.taesd.as_ref().map(|it| it.path.clone()),
             safety_checker: self.safety_checker.as_ref().map(|it| it.path.clone()),
@@ -145,6 +171,8 @@ impl ModelManifest {
             steps: defaults.steps,
             guidance: defaults.guidance,
             guidance_rescale: defaults.guidance_rescale,
+            clip_skip: defaults.clip_skip,
+            prompt_weights: true,
             scheduler: defaults.scheduler,
             width: defaults.width,
             height: defaults.height,

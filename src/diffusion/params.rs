@@ -146,6 +146,11 @@ pub struct GenerationParams {
     pub guidance: f64,
     /// Share (0 to 1) by which guided outputs are brought back to the contrast of unguided ones.
     pub guidance_rescale: f64,
+    /// Layers left out at the end of the text encoders, for the prompt and preferences (diffusers' `clip_skip`, which
+    /// leaves the negative prompt alone); 0 for none, fewer than there are.
+    pub clip_skip: usize,
+    /// Whether brackets in the texts are attention weights: `(word)`, `(word:1.2)`, `[word]`.
+    pub prompt_weights: bool,
     /// The sampler.
     pub scheduler: SchedulerKind,
     /// Pixels; a multiple of the model's latent scale.
@@ -173,6 +178,8 @@ impl GenerationParams {
             steps: 30,
             guidance: 7.5,
             guidance_rescale: 0.0,
+            clip_skip: 0,
+            prompt_weights: true,
             scheduler: info.scheduler,
             width: info.width,
             height: info.height,
@@ -217,6 +224,10 @@ impl GenerationParams {
                     format!("must have a strength between 0 and 1, not {strength}"),
                 );
             }
+        }
+        if self.clip_skip >= info.text_layers {
+            let problem = format!("must be less than {}, not {}", info.text_layers, self.clip_skip);
+            return invalid("clip_skip", problem);
         }
         let most = MAX_STEPS.min(info.train_timesteps);
         if !(1..=most).contains(&self.steps) {

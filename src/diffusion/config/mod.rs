@@ -22,8 +22,8 @@ use crate::error::{DiffusionError, Result};
 
 pub(crate) use model_index::{ModelIndex, PipelineFamily};
 pub(crate) use safety::{ClipVisionConfig, ImageProcessorConfig};
-pub use scheduler::PredictionType;
-pub(crate) use scheduler::{BetaSchedule, SchedulerConfig, SolverType, TimestepSpacing};
+pub(crate) use scheduler::{BetaSchedule, SchedulerConfig, SolverType};
+pub use scheduler::{PredictionType, TimestepSpacing};
 pub(crate) use text_encoder::TextEncoderConfig;
 pub(crate) use unet::{MidBlock, UNetConfig};
 pub(crate) use vae::VaeConfig;
@@ -119,7 +119,7 @@ fn note_unknown(path: &Path, object: &Map<String, Value>, known: &[&str]) {
     }
 }
 
-/// A value for all blocks, or one for each.
+/// A value for all blocks (or layers), or one for each.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum OneOrEach<T> {
@@ -134,7 +134,7 @@ impl<T: Clone> OneOrEach<T> {
             Self::One(value) => Ok(vec![value; count]),
             Self::Each(values) if values.len() == count => Ok(values),
             Self::Each(values) => {
-                let reason = format!("`{key}` has {} entries for {count} blocks", values.len());
+                let reason = format!("`{key}` has {} entries, {count} are needed", values.len());
                 Err(DiffusionError::malformed(path, reason))
             }
         }

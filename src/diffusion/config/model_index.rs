@@ -24,6 +24,9 @@ pub(crate) struct ModelIndex {
     pub text_encoders: Vec<(String, String)>,
     /// Whether an absent negative prompt is all zeros instead of the encoding of "".
     pub force_zeros_for_empty_prompt: bool,
+    /// Whether the time ids end with an aesthetic score (SDXL's refiner) instead of the target size; absent if the index
+    /// does not say.
+    pub requires_aesthetics_score: Option<bool>,
 }
 
 impl ModelIndex {
@@ -36,7 +39,10 @@ impl ModelIndex {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let family = match class {
-            "StableDiffusionPipeline" | "StableDiffusionImg2ImgPipeline" => PipelineFamily::StableDiffusion,
+            "StableDiffusionPipeline"
+            | "StableDiffusionImg2ImgPipeline"
+            | "LatentConsistencyModelPipeline"
+            | "LatentConsistencyModelImg2ImgPipeline" => PipelineFamily::StableDiffusion,
             "StableDiffusionXLPipeline" | "StableDiffusionXLImg2ImgPipeline" => {
                 PipelineFamily::StableDiffusionXl
             }
@@ -80,6 +86,7 @@ impl ModelIndex {
             family,
             text_encoders,
             force_zeros_for_empty_prompt,
+            requires_aesthetics_score: object.get("requires_aesthetics_score").and_then(Value::as_bool),
         })
     }
 }

@@ -39,11 +39,14 @@ pub(crate) enum BetaSchedule {
 }
 
 /// Which training timesteps the steps of a shorter schedule fall on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum TimestepSpacing {
+pub enum TimestepSpacing {
+    /// At even distances, from the cleanest up; the noisiest is not reached.
     Leading,
+    /// At even distances, from the cleanest to the noisiest.
     Linspace,
+    /// At even distances, from the noisiest down: what models for few steps were trained on.
     Trailing,
 }
 

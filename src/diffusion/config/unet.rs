@@ -25,7 +25,11 @@ pub(crate) struct UNetConfig {
     pub blocks: Vec<BlockConfig>,
     /// Whether each up block, from the lowest resolution up, attends.
     pub up_attention: Vec<bool>,
+    /// Transformer layers after each residual layer of each up block, from the lowest resolution up.
+    pub up_transformer_layers: Vec<Vec<usize>>,
     pub mid_block: MidBlock,
+    /// Transformer layers of the middle block.
+    pub mid_transformer_layers: usize,
     pub mid_block_scale_factor: f64,
     pub downsample_padding: usize,
     pub activation: Activation,
@@ -33,9 +37,12 @@ pub(crate) struct UNetConfig {
     pub norm_eps: f64,
     pub cross_attention_dim: usize,
     pub use_linear_projection: bool,
+    pub upcast_attention: bool,
     pub conv_in_kernel: usize,
     pub conv_out_kernel: usize,
     pub time_embedding_dim: usize,
+    /// Features of the guidance scale's embedding, in models that were distilled to take it as an input.
+    pub time_cond_proj_dim: Option<usize>,
     pub added: Option<AddedConditioning>,
     pub time_scale_shift: bool,
 }
@@ -49,7 +56,10 @@ pub(crate) struct BlockConfig {
     pub heads: usize,
     /// Residual layers of the down block (the up block has one more).
     pub layers: usize,
-    pub transformer_layers: usize,
+    /// Transformer layers after each residual layer of the down block.
+    pub transformer_layers: Vec<usize>,
+    /// Whether the first attention of each transformer layer goes to the text too, instead of to the picture itself.
+    pub only_cross_attention: bool,
 }
 
 /// What sits at the lowest resolution.
@@ -74,6 +84,14 @@ pub(crate) struct AddedConditioning {
 enum SampleSize {
     Square(usize),
     Sides([usize; 2]),
+}
+
+/// Transformer layers: of all blocks, or of each block, and there of all its residual layers or of each.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TransformerLayers {
+    One(usize),
+    Each(Vec<OneOrEach<usize>>),
 }
 
 #[derive(Deserialize)]
@@ -110,17 +128,23 @@ struct Raw {
     #[serde(default = "cross_attention_dim")]
     cross_attention_dim: OneOrEach<usize>,
     #[serde(default = "transformer_layers")]
-    transformer_layers_per_block: OneOrEach<usize>,
+    transformer_layers_per_block: TransformerLayers,
+    reverse_transformer_layers_per_block: Option<Vec<OneOrEach<usize>>>,
+    #[serde(default = "nowhere")]
+    only_cross_attention: OneOrEach<bool>,
     #[serde(default = "attention_head_dim")]
     attention_head_dim: OneOrEach<usize>,
     #[serde(default)]
     use_linear_projection: bool,
+    #[serde(default)]
+    upcast_attention: bool,
     addition_embed_type: Option<String>,
     addition_time_embed_dim: Option<usize>,
     projection_class_embeddings_input_dim: Option<usize>,
     #[serde(default = "time_scale_shift")]
     resnet_time_scale_shift: String,
     time_embedding_dim: Option<usize>,
+    time_cond_proj_dim: Option<usize>,
     #[serde(default = "three")]
     conv_in_kernel: usize,
     #[serde(default = "three")]
@@ -184,8 +208,11 @@ fn layers_per_block() -> OneOrEach<usize> {
 fn cross_attention_dim() -> OneOrEach<usize> {
     OneOrEach::One(1280)
 }
-fn transformer_layers() -> OneOrEach<usize> {
-    OneOrEach::One(1)
+fn transformer_layers() -> TransformerLayers {
+    TransformerLayers::One(1)
+}
+fn nowhere() -> OneOrEach<bool> {
+    OneOrEach::One(false)
 }
 fn attention_head_dim() -> OneOrEach<usize> {
     OneOrEach::One(8)
@@ -211,18 +238,23 @@ const READ: &[&str] = &[
     "norm_eps",
     "cross_attention_dim",
     "transformer_layers_per_block",
+    "reverse_transformer_layers_per_block",
+    "only_cross_attention",
     "attention_head_dim",
     "use_linear_projection",
+    "upcast_attention",
     "addition_embed_type",
     "addition_time_embed_dim",
     "projection_class_embeddings_input_dim",
     "resnet_time_scale_shift",
     "time_embedding_dim",
+    "time_cond_proj_dim",
     "conv_in_kernel",
     "conv_out_kernel",
-    // No effect on inference in the parts that are supported.
+    // No effect on inference in the parts that are supported: the supported middle blocks take no notice of their key, and
+    // the last belongs to another kind of embedding.
     "dropout",
-    "upcast_attention",
+    "mid_block_only_cross_attention",
     "addition_embed_type_num_heads",
 ];
 
@@ -232,9 +264,6 @@ impl UNetConfig {
         let object = read_object(path)?;
         let fixed: &[(&str, &[Value])] = &[
             ("_class_name", &[json!("UNet2DConditionModel")]),
-            ("only_cross_attention", &[json!(false)]),
-            ("mid_block_only_cross_attention", &[json!(false)]),
-            ("reverse_transformer_layers_per_block", &[]),
             ("encoder_hid_dim", &[]),
             ("encoder_hid_dim_type", &[]),
             ("num_attention_heads", &[]),
@@ -246,7 +275,6 @@ impl UNetConfig {
             ("time_embedding_type", &[json!("positional")]),
             ("time_embedding_act_fn", &[]),
             ("timestep_post_act", &[]),
-            ("time_cond_proj_dim", &[]),
             ("attention_type", &[json!("default")]),
             ("class_embeddings_concat", &[json!(false)]),
             ("cross_attention_norm", &[]),
@@ -282,6 +310,7 @@ impl UNetConfig {
                 ("out_channels", raw.out_channels),
                 ("conv_in_kernel", raw.conv_in_kernel),
                 ("conv_out_kernel", raw.conv_out_kernel),
+                ("time_cond_proj_dim", raw.time_cond_proj_dim.unwrap_or(1)),
             ],
         )?;
         let down = attends(
@@ -305,9 +334,30 @@ impl UNetConfig {
             return Err(DiffusionError::malformed(path, reason));
         }
         let layers = raw.layers_per_block.expand(path, "layers_per_block", count)?;
-        let depths = raw
-            .transformer_layers_per_block
-            .expand(path, "transformer_layers_per_block", count)?;
+        let key = "transformer_layers_per_block";
+        let depths = match raw.transformer_layers_per_block {
+            TransformerLayers::One(depth) => OneOrEach::One(OneOrEach::One(depth)),
+            TransformerLayers::Each(depths) => OneOrEach::Each(depths),
+        };
+        let depths = depths.expand(path, key, count)?;
+        let mid_transformer_layers = match &depths[count - 1] {
+            OneOrEach::One(depth) => *depth,
+            OneOrEach::Each(each) => each.first().copied().unwrap_or(1),
+        };
+        let up_depths = match raw.reverse_transformer_layers_per_block {
+            None => depths.iter().rev().cloned().collect(),
+            Some(reverse) => {
+                OneOrEach::Each(reverse).expand(path, "reverse_transformer_layers_per_block", count)?
+            }
+        };
+        let up_transformer_layers = up_depths
+            .into_iter()
+            .zip(layers.iter().rev())
+            .map(|(depths, layers)| depths.expand(path, "reverse_transformer_layers_per_block", layers + 1))
+            .collect::<Result<_>>()?;
+        let only_cross_attention = raw
+            .only_cross_attention
+            .expand(path, "only_cross_attention", count)?;
         // A misnomer of diffusers: the value is the number of heads.
         let heads = raw.attention_head_dim.expand(path, "attention_head_dim", count)?;
         let cross = raw
@@ -323,13 +373,14 @@ impl UNetConfig {
             ));
         }
         let mut blocks = Vec::with_capacity(count);
-        for i in 0..count {
+        for (i, depths) in depths.into_iter().enumerate() {
             let block = BlockConfig {
                 channels: raw.block_out_channels[i],
                 attention: down[i],
                 heads: heads[i],
                 layers: layers[i],
-                transformer_layers: depths[i],
+                transformer_layers: depths.expand(path, "transformer_layers_per_block", layers[i])?,
+                only_cross_attention: only_cross_attention[i],
             };
             require_positive(
                 path,
@@ -414,7 +465,9 @@ impl UNetConfig {
             time_embedding_dim: raw.time_embedding_dim.unwrap_or(4 * raw.block_out_channels[0]),
             blocks,
             up_attention: up,
+            up_transformer_layers,
             mid_block,
+            mid_transformer_layers,
             mid_block_scale_factor: raw.mid_block_scale_factor,
             downsample_padding: raw.downsample_padding,
             activation,
@@ -422,8 +475,10 @@ impl UNetConfig {
             norm_eps: raw.norm_eps,
             cross_attention_dim,
             use_linear_projection: raw.use_linear_projection,
+            upcast_attention: raw.upcast_attention,
             conv_in_kernel: raw.conv_in_kernel,
             conv_out_kernel: raw.conv_out_kernel,
+            time_cond_proj_dim: raw.time_cond_proj_dim,
             added,
             time_scale_shift,
         })

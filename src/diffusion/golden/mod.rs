@@ -2,6 +2,7 @@
 
 mod around;
 mod batching;
+mod families;
 mod noise;
 mod parts;
 mod pictures;

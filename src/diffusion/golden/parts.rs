@@ -6,8 +6,13 @@ use serde::Deserialize;
 use super::*;
 use crate::config::{ModelIndex, TextEncoderConfig, UNetConfig, VaeConfig};
 use crate::models::{AddedInputs, AutoencoderKl, UNet2DConditionModel};
-use crate::text::TextEncoders;
+use crate::text::{Reading, TextEncoders};
 use crate::weights::Weights;
+
+const READING: Reading = Reading {
+    clip_skip: 0,
+    weights: true,
+};
 
 fn weights(model: &str, part: &str) -> Weights {
     Weights::open(
@@ -53,7 +58,7 @@ fn text_encoders_agree() {
             ("plus", PLUS),
             ("minus", MINUS),
         ] {
-            let encoded = encoders.prompt(text).unwrap();
+            let encoded = encoders.prompt(text, READING).unwrap();
             assert_close(model, &encoded.states, &golden(&format!("{model}/text/{key}")));
             if model == "xl" {
                 assert_close(
@@ -77,7 +82,13 @@ fn unets_agree_on_even_and_odd_sizes() {
             time_ids: get("time_ids"),
         });
         let y = unet
-            .forward(&get("x"), &[999.0, 500.5, 1.0], &get("text"), added.as_ref())
+            .forward(
+                &get("x"),
+                &[999.0, 500.5, 1.0],
+                &get("text"),
+                added.as_ref(),
+                None,
+            )
             .unwrap();
         assert_close(model, &y, &get("y"));
         let first = |x: &Tensor| x.narrow(0, 0, 1).unwrap();
@@ -86,7 +97,13 @@ fn unets_agree_on_even_and_odd_sizes() {
             time_ids: first(&a.time_ids),
         });
         let y = unet
-            .forward(&get("odd_x"), &[300.0], &first(&get("text")), added.as_ref())
+            .forward(
+                &get("odd_x"),
+                &[300.0],
+                &first(&get("text")),
+                added.as_ref(),
+                None,
+            )
             .unwrap();
         assert_close(model, &y, &get("odd_y"));
     }

@@ -11,11 +11,13 @@ use crate::weights::Weights;
 /// What an encoder makes of one text.
 #[derive(Debug, Clone)]
 pub(crate) struct TextStates {
-    /// Hidden states after the last layer and the final norm, (1, positions, features). SD 1.x conditions on these.
+    /// Hidden states after the last layer that is not skipped, with the final norm, (1, positions, features). SD
+    /// conditions on these.
     pub last: Tensor,
-    /// Hidden states after the last but one layer, without norm, (1, positions, features). SDXL conditions on these.
+    /// Hidden states of the layer before that one, without norm, (1, positions, features). SDXL conditions on these.
     pub penultimate: Tensor,
-    /// The final state at the end token, projected, (1, features), if the model has a projection.
+    /// The final state (of the last layer, whatever is skipped) at the end token, projected, (1, features), if the model
+    /// has a projection.
     pub pooled: Option<Tensor>,
 }
 
@@ -69,20 +71,33 @@ impl ClipTextModel {
         })
     }
 
-    /// Encodes one text's tokens; at most as many as there are positions.
-    pub fn forward(&self, tokens: &[u32]) -> Result<TextStates> {
+    /// How many layers it has.
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Encodes one text's tokens; at most as many as there are positions. `skip` layers at the end are left out of the
+    /// states; fewer than there are.
+    pub fn forward(&self, tokens: &[u32], skip: usize) -> Result<TextStates> {
         let ids = Tensor::new(tokens, self.token_embedding.device())?;
         let embedded = self.token_embedding.index_select(&ids, 0)?;
         let positions = self.position_embedding.narrow(0, 0, tokens.len())?;
         let mut states = (embedded + positions)?.unsqueeze(0)?;
+        let kept = self.layers.len().saturating_sub(skip);
         let mut penultimate = states.clone();
-        for layer in &self.layers {
+        for layer in &self.layers[..kept] {
             penultimate = states.clone();
             states = layer.forward(&states)?;
         }
         let last = self.final_layer_norm.forward(&states)?;
         let pooled = match &self.text_projection {
-            Some(projection) => Some(projection.forward(&last.i((.., self.end_of(tokens), ..))?)?),
+            Some(projection) => {
+                for layer in &self.layers[kept..] {
+                    states = layer.forward(&states)?;
+                }
+                let end = states.i((.., self.end_of(tokens), ..))?;
+                Some(projection.forward(&self.final_layer_norm.forward(&end)?)?)
+            }
             None => None,
         };
         Ok(TextStates {

@@ -17,7 +17,7 @@ mod vae_tiny;
 
 pub(crate) use clip_text::{ClipTextModel, TextStates};
 pub(crate) use clip_vision::ClipVisionModel;
-pub(crate) use unet::{AddedInputs, UNet2DConditionModel};
+pub(crate) use unet::{AddedInputs, UNet2DConditionModel, guidance_scale_embedding};
 pub(crate) use vae::AutoencoderKl;
 #[cfg(test)]
 pub(crate) use vae::Tiling;

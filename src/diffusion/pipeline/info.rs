@@ -25,6 +25,8 @@ pub struct ModelInfo {
     pub scheduler: SchedulerKind,
     /// Timesteps it was trained on: the most steps a picture can have.
     pub train_timesteps: usize,
+    /// Layers of its shortest text encoder, all of which but one can be skipped.
+    pub text_layers: usize,
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
 }

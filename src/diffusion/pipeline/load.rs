@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use candle_core::{DType, Device};
 
+use super::denoiser::Denoiser;
 use super::{ModelInfo, Pipeline};
-use crate::config::{ModelIndex, SchedulerConfig, TextEncoderConfig, UNetConfig, VaeConfig};
+use crate::config::{ModelIndex, SchedulerConfig, TextEncoderConfig, TimestepSpacing, UNetConfig, VaeConfig};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
 use crate::models::{AutoencoderKl, TinyDecoder, UNet2DConditionModel};
@@ -34,6 +35,8 @@ pub struct LoadOptions {
     pub dtype: Option<Precision>,
     /// What mixed embeddings are rescaled to.
     pub vp_norm: VpNorm,
+    /// Where the steps fall, in place of what the checkpoint's scheduler says.
+    pub timestep_spacing: Option<TimestepSpacing>,
     /// The map for previews; fitted when first needed if absent.
     pub preview: Option<LatentRgb>,
     /// The tiny decoder (TAESD) for previews, instead of the map: a folder in the diffusers layout or one file.
@@ -63,7 +66,9 @@ impl Pipeline {
         let index = ModelIndex::read(folder)?;
         let unet_config = UNetConfig::read(&folder.join("unet/config.json"))?;
         let vae_config = VaeConfig::read(&folder.join("vae/config.json"))?;
-        let scheduler = SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
+        let mut scheduler =
+            SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
+        scheduler.timestep_spacing = options.timestep_spacing.or(scheduler.timestep_spacing);
         check_fit(folder, &index, &unet_config, &vae_config)?;
         let device = options.device.open()?;
         let dtype = options
@@ -103,6 +108,7 @@ impl Pipeline {
             prediction_type: scheduler.prediction_type,
             scheduler: SchedulerKind::of_config(&scheduler),
             train_timesteps: scheduler.num_train_timesteps,
+            text_layers: text.layers(),
             device: device_name(&device),
         };
         let preview = OnceLock::new();
@@ -127,16 +133,19 @@ impl Pipeline {
             .transpose()?;
         Ok(Self {
             info,
-            text,
-            unet,
+            base: Denoiser {
+                text,
+                unet,
+                scheduler,
+                dtype,
+            },
+            refiner: None,
             vae,
-            scheduler,
             vp_norm: options.vp_norm,
             preview,
             taesd,
             safety_checker,
             device,
-            dtype,
             vae_dtype,
         })
     }
@@ -198,9 +207,16 @@ fn check_fit(folder: &Path, index: &ModelIndex, unet: &UNetConfig, vae: &VaeConf
     let ids = pooled
         .filter(|_| xl)
         .and_then(|pooled| added.input_dim.checked_sub(pooled));
+    // Six time ids, or a refiner's four and aesthetic score.
+    let score = ids == Some(5 * added.time_embed_dim);
     match ids {
-        // Six time ids, or a refiner's four and aesthetic score.
-        Some(rest) if rest == 6 * added.time_embed_dim || rest == 5 * added.time_embed_dim => Ok(()),
+        Some(_) if score && index.requires_aesthetics_score == Some(false) => mismatch(
+            "the UNet takes an aesthetic score, but `requires_aesthetics_score` in model_index.json is false".to_owned(),
+        ),
+        Some(rest) if rest == 6 * added.time_embed_dim && index.requires_aesthetics_score == Some(true) => mismatch(
+            "the UNet takes no aesthetic score, but `requires_aesthetics_score` in model_index.json is true".to_owned(),
+        ),
+        Some(rest) if score || rest == 6 * added.time_embed_dim => Ok(()),
         _ => mismatch(format!(
             "`projection_class_embeddings_input_dim` ({}) is not the pooled text vector ({}) and 6 (or 5) time ids of {}",
             added.input_dim,

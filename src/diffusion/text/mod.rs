@@ -3,8 +3,11 @@
 mod cache;
 mod chunks;
 mod encoder;
+mod notice;
 mod tokenizer;
+mod weights;
 
-pub(crate) use encoder::{Encoded, TextEncoders};
+pub(crate) use encoder::{Encoded, Reading, TextEncoders};
+pub use notice::LongText;
 #[cfg(test)]
 pub(crate) use tokenizer::ClipTokenizer;

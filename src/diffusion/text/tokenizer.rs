@@ -27,6 +27,8 @@ pub(crate) struct ClipTokenizer {
     pad: u32,
     /// Tokens of a full sequence.
     context: usize,
+    /// The token of a comma that stands between words, if the vocabulary has one.
+    comma: Option<u32>,
 }
 
 impl ClipTokenizer {
@@ -81,7 +83,12 @@ impl ClipTokenizer {
             let reason = format!("a context of {context} tokens leaves no room for words");
             return Err(DiffusionError::malformed(folder, reason));
         }
+        let comma = match encode(&tokenizer, ",", false)?.as_slice() {
+            [comma] => Some(*comma),
+            _ => None,
+        };
         Ok(Self {
+            comma,
             pad: id(&names[3])?,
             prefix,
             suffix,
@@ -93,6 +100,27 @@ impl ClipTokenizer {
     /// A text's own tokens: no start, end or padding, and not cut.
     pub fn content(&self, text: &str) -> Result<Vec<u32>> {
         encode(&self.tokenizer, text, false)
+    }
+
+    /// Where in a text (in bytes) each of its own tokens begins.
+    pub fn places(&self, text: &str) -> Result<Vec<usize>> {
+        let encoding = self.tokenizer.encode(text, false).map_err(failed)?;
+        Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
+    }
+
+    /// The token of a comma that stands between words.
+    pub fn comma(&self) -> Option<u32> {
+        self.comma
+    }
+
+    /// How many tokens come before a text's own in a sequence.
+    pub fn start(&self) -> usize {
+        self.prefix.len()
+    }
+
+    /// Tokens of a full sequence.
+    pub fn context(&self) -> usize {
+        self.context
     }
 
     /// How many of a text's own tokens fit the context.
@@ -116,12 +144,14 @@ impl ClipTokenizer {
 }
 
 fn encode(tokenizer: &Tokenizer, text: &str, add_special: bool) -> Result<Vec<u32>> {
-    let encoding = tokenizer
-        .encode_fast(text, add_special)
-        .map_err(|error| DiffusionError::Tokenizer {
-            reason: error.to_string(),
-        })?;
+    let encoding = tokenizer.encode_fast(text, add_special).map_err(failed)?;
     Ok(encoding.get_ids().to_vec())
+}
+
+fn failed(error: tokenizers::Error) -> DiffusionError {
+    DiffusionError::Tokenizer {
+        reason: error.to_string(),
+    }
 }
 
 /// Builds the tokenizer that transformers' CLIPTokenizer builds from the two older files.

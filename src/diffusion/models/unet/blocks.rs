@@ -27,8 +27,9 @@ impl Layers {
     fn new(
         config: &UNetConfig,
         level: usize,
-        attends: bool,
         inputs: &[usize],
+        // Of each attention; empty if the block has none.
+        depths: &[usize],
         weights: &Weights,
     ) -> crate::error::Result<Self> {
         let output = config.blocks[level].channels;
@@ -38,11 +39,12 @@ impl Layers {
                 &weights.pp(format!("resnets.{i}")),
             )
         });
-        let attentions = (0..if attends { inputs.len() } else { 0 }).map(|i| {
-            Transformer2DModel::new(
-                &transformer(config, level),
-                &weights.pp(format!("attentions.{i}")),
-            )
+        let attentions = depths.iter().enumerate().map(|(i, &depth)| {
+            let sizes = TransformerConfig {
+                only_cross_attention: config.blocks[level].only_cross_attention,
+                ..transformer(config, level, depth)
+            };
+            Transformer2DModel::new(&sizes, &weights.pp(format!("attentions.{i}")))
         });
         Ok(Self {
             resnets: resnets.collect::<crate::error::Result<_>>()?,
@@ -72,15 +74,17 @@ fn resnet(config: &UNetConfig, input: usize, output: usize, output_scale: f64) -
     }
 }
 
-fn transformer(config: &UNetConfig, level: usize) -> TransformerConfig {
+fn transformer(config: &UNetConfig, level: usize, layers: usize) -> TransformerConfig {
     let block = &config.blocks[level];
     TransformerConfig {
         channels: block.channels,
         heads: block.heads,
-        layers: block.transformer_layers,
+        layers,
         cross_attention_dim: config.cross_attention_dim,
         groups: config.norm_num_groups,
         use_linear_projection: config.use_linear_projection,
+        upcast_attention: config.upcast_attention,
+        only_cross_attention: false,
     }
 }
 
@@ -95,6 +99,11 @@ impl DownBlock {
         let block = &config.blocks[level];
         let mut inputs = vec![block.channels; block.layers];
         inputs[0] = config.blocks[level.saturating_sub(1)].channels;
+        let depths = if block.attention {
+            &block.transformer_layers[..]
+        } else {
+            &[]
+        };
         let downsampler = match level + 1 == config.blocks.len() {
             true => None,
             false => {
@@ -107,7 +116,7 @@ impl DownBlock {
             }
         };
         Ok(Self {
-            layers: Layers::new(config, level, block.attention, &inputs, weights)?,
+            layers: Layers::new(config, level, &inputs, depths, weights)?,
             downsampler,
         })
     }
@@ -151,12 +160,16 @@ impl UpBlock {
                 incoming + if i + 1 == layers { above } else { own }
             })
             .collect();
+        let depths = match config.up_attention[index] {
+            true => &config.up_transformer_layers[index][..],
+            false => &[],
+        };
         let upsampler = match level {
             0 => None,
             _ => Some(Upsample2D::new(own, &weights.pp("upsamplers.0"))?),
         };
         Ok(Self {
-            layers: Layers::new(config, level, config.up_attention[index], &inputs, weights)?,
+            layers: Layers::new(config, level, &inputs, depths, weights)?,
             upsampler,
         })
     }
@@ -200,8 +213,8 @@ impl UNetMidBlock {
             MidBlock::Absent => return Ok(None),
             MidBlock::Resnet => None,
             MidBlock::CrossAttention => {
-                let attention =
-                    Transformer2DModel::new(&transformer(config, level), &weights.pp("attentions.0"))?;
+                let sizes = transformer(config, level, config.mid_transformer_layers);
+                let attention = Transformer2DModel::new(&sizes, &weights.pp("attentions.0"))?;
                 Some((attention, resnet(1)?))
             }
         };

@@ -4,6 +4,8 @@ mod blocks;
 mod embedding;
 mod transformer;
 
+pub(crate) use embedding::guidance_scale_embedding;
+
 use candle_core::{D, Module as _, Tensor};
 use candle_transformers::models::stable_diffusion::embeddings::Timesteps;
 
@@ -42,10 +44,11 @@ impl UNet2DConditionModel {
     pub fn new(config: UNetConfig, weights: &Weights) -> Result<Self> {
         let first = config.blocks[0].channels;
         let sinusoids = |size| Timesteps::new(size, config.flip_sin_to_cos, config.freq_shift);
-        let embedding = |input, name: &str| {
+        let embedding = |input, condition, name: &str| {
             TimestepEmbedding::new(
                 input,
                 config.time_embedding_dim,
+                condition,
                 config.activation,
                 &weights.pp(name),
             )
@@ -53,7 +56,7 @@ impl UNet2DConditionModel {
         let added = match config.added {
             Some(added) => Some((
                 sinusoids(added.time_embed_dim),
-                embedding(added.input_dim, "add_embedding")?,
+                embedding(added.input_dim, None, "add_embedding")?,
             )),
             None => None,
         };
@@ -63,7 +66,7 @@ impl UNet2DConditionModel {
         };
         Ok(Self {
             time_proj: sinusoids(first),
-            time_embedding: embedding(first, "time_embedding")?,
+            time_embedding: embedding(first, config.time_cond_proj_dim, "time_embedding")?,
             added,
             conv_in: conv(config.in_channels, first, config.conv_in_kernel, "conv_in")?,
             down_blocks: (0..count)
@@ -87,21 +90,22 @@ impl UNet2DConditionModel {
     /// Predicts noise (or velocity, or clean latents: the scheduler knows) for several pictures at once.
     ///
     /// `latents` is (pictures, channels, height, width), `times` one training timestep a picture, `text` (pictures,
-    /// tokens, features). `added` is needed exactly if the configuration asks for it. The result is shaped like
-    /// `latents`. Every picture is computed independently of the others, to the last bit on processors.
+    /// tokens, features). `added` is needed exactly if the configuration asks for it, `guidance` (the scale's embedding,
+    /// (pictures, features)) if it has `time_cond_proj_dim`. The result is shaped like `latents`. Every picture is computed independently of the others, to the last bit on processors.
     pub fn forward(
         &self,
         latents: &Tensor,
         times: &[f64],
         text: &Tensor,
         added: Option<&AddedInputs>,
+        guidance: Option<&Tensor>,
     ) -> Result<Tensor> {
         let dtype = latents.dtype();
         let times: Vec<f32> = times.iter().map(|&t| t as f32).collect();
         let times = Tensor::new(times, latents.device())?;
         let mut time = self
             .time_embedding
-            .forward(&self.time_proj.forward(&times)?.to_dtype(dtype)?)?;
+            .forward(&self.time_proj.forward(&times)?.to_dtype(dtype)?, guidance)?;
         match (&self.added, added) {
             (Some((sinusoids, embedding)), Some(added)) => {
                 let pictures = added.time_ids.dim(0)?;
@@ -109,7 +113,7 @@ impl UNet2DConditionModel {
                     .forward(&added.time_ids.flatten_all()?)?
                     .reshape((pictures, ()))?;
                 let joined = Tensor::cat(&[&added.text_embeds, &ids.to_dtype(dtype)?], D::Minus1)?;
-                time = (time + embedding.forward(&joined)?)?;
+                time = (time + embedding.forward(&joined, None)?)?;
             }
             (None, None) => {}
             (Some(_), None) | (None, Some(_)) => {

@@ -1,6 +1,6 @@
 //! The part of a UNet block that attends: to other places of the picture, and to the text.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, attention, geglu};
 use crate::weights::Weights;
@@ -15,6 +15,10 @@ pub(super) struct TransformerConfig {
     pub groups: usize,
     /// Whether the projections around the stack are stored as matrices instead of 1×1 convolutions.
     pub use_linear_projection: bool,
+    /// Whether attention runs in f32 whatever the precision: in SD 2.x its scores overflow f16.
+    pub upcast_attention: bool,
+    /// Whether self-attention is replaced by a first attention to the text.
+    pub only_cross_attention: bool,
 }
 
 /// Projects pixels to tokens, runs transformer layers over them, projects back, adds the input.
@@ -86,6 +90,7 @@ impl Transformer2DModel {
 struct BasicTransformerBlock {
     norm1: LayerNorm,
     attn1: Attention,
+    only_cross_attention: bool,
     norm2: LayerNorm,
     attn2: Attention,
     norm3: LayerNorm,
@@ -96,17 +101,17 @@ struct BasicTransformerBlock {
 impl BasicTransformerBlock {
     fn new(config: &TransformerConfig, weights: &Weights) -> crate::error::Result<Self> {
         let size = config.channels;
+        let first = match config.only_cross_attention {
+            true => config.cross_attention_dim,
+            false => size,
+        };
         let norm = |name: &str| LayerNorm::new(size, 1e-5, &weights.pp(name));
         Ok(Self {
             norm1: norm("norm1")?,
-            attn1: Attention::new(size, size, config.heads, &weights.pp("attn1"))?,
+            attn1: Attention::new(config, first, &weights.pp("attn1"))?,
+            only_cross_attention: config.only_cross_attention,
             norm2: norm("norm2")?,
-            attn2: Attention::new(
-                size,
-                config.cross_attention_dim,
-                config.heads,
-                &weights.pp("attn2"),
-            )?,
+            attn2: Attention::new(config, config.cross_attention_dim, &weights.pp("attn2"))?,
             norm3: norm("norm3")?,
             ff_in: Linear::new(size, 8 * size, &weights.pp("ff.net.0.proj"))?,
             ff_out: Linear::new(4 * size, size, &weights.pp("ff.net.2"))?,
@@ -115,7 +120,8 @@ impl BasicTransformerBlock {
 
     fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
         let normed = self.norm1.forward(x)?;
-        let x = (x + self.attn1.forward(&normed, &normed)?)?;
+        let first = if self.only_cross_attention { text } else { &normed };
+        let x = (x + self.attn1.forward(&normed, first)?)?;
         let x = (&x + self.attn2.forward(&self.norm2.forward(&x)?, text)?)?;
         let hidden = geglu(&self.ff_in.forward(&self.norm3.forward(&x)?)?)?;
         &x + self.ff_out.forward(&hidden)?
@@ -130,10 +136,12 @@ struct Attention {
     to_out: Linear,
     heads: usize,
     scale: f64,
+    upcast: bool,
 }
 
 impl Attention {
-    fn new(size: usize, context: usize, heads: usize, weights: &Weights) -> crate::error::Result<Self> {
+    fn new(config: &TransformerConfig, context: usize, weights: &Weights) -> crate::error::Result<Self> {
+        let (size, heads) = (config.channels, config.heads);
         Ok(Self {
             to_q: Linear::without_bias(size, size, &weights.pp("to_q"))?,
             to_k: Linear::without_bias(context, size, &weights.pp("to_k"))?,
@@ -141,16 +149,18 @@ impl Attention {
             to_out: Linear::new(size, size, &weights.pp("to_out.0"))?,
             heads,
             scale: ((size / heads) as f64).powf(-0.5),
+            upcast: config.upcast_attention,
         })
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let precision = if self.upcast { DType::F32 } else { x.dtype() };
         let (q, k, v) = (
-            self.to_q.forward(x)?,
-            self.to_k.forward(context)?,
-            self.to_v.forward(context)?,
+            self.to_q.forward(x)?.to_dtype(precision)?,
+            self.to_k.forward(context)?.to_dtype(precision)?,
+            self.to_v.forward(context)?.to_dtype(precision)?,
         );
-        self.to_out
-            .forward(&attention(&q, &k, &v, self.heads, self.scale, false)?)
+        let mixed = attention(&q, &k, &v, self.heads, self.scale, false)?;
+        self.to_out.forward(&mixed.to_dtype(x.dtype())?)
     }
 }
