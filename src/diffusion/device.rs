@@ -28,11 +28,11 @@ impl DeviceChoice {
     pub fn open(self) -> Result<Device> {
         let opened = match self {
             Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(index) => Device::new_cuda(index),
+            Self::Cuda(index) => open_cuda(index),
             Self::Metal(index) => Device::new_metal(index),
             Self::Auto => {
                 let gpu = if cfg!(feature = "cuda") {
-                    Device::new_cuda(0)
+                    open_cuda(0)
                 } else if cfg!(feature = "metal") {
                     Device::new_metal(0)
                 } else {
@@ -49,6 +49,55 @@ impl DeviceChoice {
             reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
         })
     }
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(index: usize) -> candle_core::Result<Device> {
+    crate::ops::cuda::open(index)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(index: usize) -> candle_core::Result<Device> {
+    Device::new_cuda(index)
+}
+
+/// What a device is and how much of its memory was in use, for benchmarks and logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceReport {
+    /// Its maker's name for it; `cpu` for the processor.
+    pub name: String,
+    /// Bytes of memory it has, where it says so (CUDA).
+    pub total_memory: Option<u64>,
+    /// The most bytes that were in use at one time since it was opened or last reported on, where it says so (CUDA).
+    pub peak_memory: Option<u64>,
+}
+
+/// Asks a device what it is. The next report's peak begins to count here.
+///
+/// # Errors
+/// If the device does not answer.
+pub fn report(device: &Device) -> Result<DeviceReport> {
+    let name = match device {
+        Device::Cpu => "cpu",
+        Device::Metal(_) => "metal",
+        #[cfg(feature = "cuda")]
+        Device::Cuda(device) => {
+            let memory = crate::ops::cuda::memory(device)?;
+            return Ok(DeviceReport {
+                name: crate::ops::cuda::name(device)?,
+                total_memory: Some(memory.total),
+                peak_memory: memory.peak,
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda(_) => "cuda",
+    };
+    Ok(DeviceReport {
+        name: name.to_owned(),
+        total_memory: None,
+        peak_memory: None,
+    })
 }
 
 /// The number format that weights and activations are computed in.

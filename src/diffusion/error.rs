@@ -137,8 +137,7 @@ impl From<candle_core::Error> for DiffusionError {
     /// Tells exhausted memory apart, since a caller can act on it (fewer pictures at once) and on nothing else here.
     fn from(error: candle_core::Error) -> Self {
         let text = error.to_string();
-        let lower = text.to_ascii_lowercase();
-        if lower.contains("out of memory") || lower.contains("out_of_memory") {
+        if names_exhausted_memory(&text) {
             // The first line says it; the rest is a backtrace.
             return Self::OutOfMemory {
                 reason: text.lines().next().unwrap_or_default().to_owned(),
@@ -146,6 +145,22 @@ impl From<candle_core::Error> for DiffusionError {
         }
         Self::Tensor(error)
     }
+}
+
+/// Whether a backend's message says that memory is exhausted. Backends have no common type for it, so their own names
+/// tell: CUDA's and Metal's out-of-memory codes, and what cuBLAS, cuDNN and cuRAND say when they cannot allocate.
+fn names_exhausted_memory(message: &str) -> bool {
+    let lower = message.to_ascii_lowercase();
+    [
+        "out of memory",
+        "out_of_memory",
+        "outofmemory",
+        "insufficient memory",
+        "status_alloc_failed",
+        "allocation_failed",
+    ]
+    .iter()
+    .any(|sign| lower.contains(sign))
 }
 
 /// The crate's result type.
@@ -157,12 +172,31 @@ mod tests {
 
     #[test]
     fn exhausted_memory_is_told_apart() {
-        let error = candle_core::Error::Msg("CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"".to_owned());
-        assert!(matches!(
-            DiffusionError::from(error),
-            DiffusionError::OutOfMemory { .. }
-        ));
-        let error = candle_core::Error::Msg("shape mismatch".to_owned());
-        assert!(matches!(DiffusionError::from(error), DiffusionError::Tensor(_)));
+        // As cudarc and Metal word them.
+        for message in [
+            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
+            "CublasError(CUBLAS_STATUS_ALLOC_FAILED)",
+            "CudnnError(CUDNN_STATUS_ALLOC_FAILED)",
+            "CudnnError(CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED)",
+            "CurandError(CURAND_STATUS_ALLOCATION_FAILED)",
+            "Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)",
+        ] {
+            let error = candle_core::Error::Msg(message.to_owned());
+            assert!(
+                matches!(DiffusionError::from(error), DiffusionError::OutOfMemory { .. }),
+                "{message}"
+            );
+        }
+        for message in [
+            "shape mismatch in matmul",
+            "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")",
+            "CudnnError(CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT)",
+        ] {
+            let error = candle_core::Error::Msg(message.to_owned());
+            assert!(
+                matches!(DiffusionError::from(error), DiffusionError::Tensor(_)),
+                "{message}"
+            );
+        }
     }
 }

@@ -4,6 +4,8 @@ mod around;
 mod batching;
 mod families;
 mod noise;
+#[cfg(feature = "cuda")]
+mod on_cuda;
 mod parts;
 mod pictures;
 mod samplers;

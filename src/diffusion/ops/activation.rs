@@ -84,6 +84,10 @@ pub(crate) fn silu(x: &Tensor) -> Result<Tensor> {
 
 /// Splits the last axis in two halves and multiplies the first with GELU (exact, by erf) of the second.
 pub(crate) fn geglu(x: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::takes(x) {
+        return super::cuda::geglu(x);
+    }
     let double = x.dim(D::Minus1)?;
     let single = double / 2;
     if !is_fast(x) {

@@ -3,7 +3,7 @@
 //! The fast path takes a block of queries at a time, so that scores never exist for all queries at once (at 4,096
 //! positions and 8 heads they would need half a gigabyte a picture), and reads heads in place instead of transposing.
 
-use candle_core::{CpuStorage, D, Result, Tensor};
+use candle_core::{CpuStorage, DType, Result, Tensor};
 use rayon::prelude::*;
 
 use super::fast_math::exp;
@@ -12,6 +12,9 @@ use super::matmul::{Matrix, matmul, with_storage};
 
 /// Scores kept at a time and head: 1 MiB of f32.
 const SCORES: usize = 256 * 1024;
+/// Scores that candle's operations are given at a time, over all heads: 256 MiB of f32. At 1024² the autoencoder's would
+/// be a gigabyte at once.
+const PLAIN_SCORES: usize = 64 * 1024 * 1024;
 /// Queries in a block: enough for the matrix product, and enough blocks to occupy the cores.
 const QUERIES: usize = 128;
 
@@ -27,6 +30,10 @@ pub(crate) fn attention(
     scale: f64,
     causal: bool,
 ) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::takes(q) {
+        return super::cuda::attention(q, k, v, heads, scale, causal);
+    }
     if !is_fast(q) {
         return plain(q, k, v, heads, scale, causal);
     }
@@ -120,8 +127,16 @@ fn lanes(values: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.into_iter().fold(rest, f)
 }
 
-/// The same with candle's operations, for other devices and precisions. Softmax runs in f32.
-fn plain(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, scale: f64, causal: bool) -> Result<Tensor> {
+/// The same with candle's operations, for other devices and precisions. Softmax runs in f32; queries are scaled before
+/// they meet the keys, so that 16 bits do not overflow where the scaled scores would fit.
+pub(super) fn plain(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: usize,
+    scale: f64,
+    causal: bool,
+) -> Result<Tensor> {
     let (pictures, n, size) = q.dims3()?;
     let m = k.dim(1)?;
     let split = |x: &Tensor, rows: usize| {
@@ -129,18 +144,32 @@ fn plain(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, scale: f64, causal: b
             .transpose(1, 2)?
             .contiguous()
     };
-    let (q, k, v) = (split(q, n)?, split(k, m)?, split(v, m)?);
+    let (q, k, v) = ((split(q, n)? * scale)?, split(k, m)?.t()?, split(v, m)?);
     let dtype = q.dtype();
-    let scores = q.matmul(&k.transpose(2, 3)?)?.to_dtype(candle_core::DType::F32)?;
-    let mut scores = (scores * scale)?;
-    if causal {
-        let mask: Vec<f32> = (0..n * m)
-            .map(|i| if i % m > i / m { f32::NEG_INFINITY } else { 0.0 })
-            .collect();
-        scores = scores.broadcast_add(&Tensor::from_vec(mask, (n, m), scores.device())?)?;
+    let block = (PLAIN_SCORES / (pictures * heads * m).max(1)).clamp(1, n.max(1));
+    let mut mixed = Vec::with_capacity(n.div_ceil(block));
+    for first in (0..n).step_by(block) {
+        let rows = block.min(n - first);
+        let queries = q.narrow(2, first, rows)?.contiguous()?;
+        let mut scores = queries.matmul(&k)?.to_dtype(DType::F32)?;
+        if causal {
+            let mask: Vec<f32> = (0..rows * m)
+                .map(|i| {
+                    if i % m > first + i / m {
+                        f32::NEG_INFINITY
+                    } else {
+                        0.0
+                    }
+                })
+                .collect();
+            scores = scores.broadcast_add(&Tensor::from_vec(mask, (rows, m), scores.device())?)?;
+        }
+        let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
+        mixed.push(weights.matmul(&v)?);
     }
-    let weights = candle_nn::ops::softmax(&scores, D::Minus1)?.to_dtype(dtype)?;
-    weights.matmul(&v)?.transpose(1, 2)?.reshape((pictures, n, size))
+    Tensor::cat(&mixed, 2)?
+        .transpose(1, 2)?
+        .reshape((pictures, n, size))
 }
 
 #[cfg(test)]

@@ -73,6 +73,11 @@ impl Conv2d {
 
     /// Applies the layer to (pictures, channels, height, width).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if super::cuda::takes(x) {
+            let (stride, padding) = (self.stride, self.padding);
+            return super::cuda::conv2d(x, &self.weight, stride, padding, self.bias.as_ref(), None, None);
+        }
         if !is_fast(x) {
             let config = candle_nn::Conv2dConfig {
                 stride: self.stride,

@@ -34,6 +34,10 @@ impl Linear {
 
     /// Applies the layer to the last axis; the first axis counts pictures.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if super::cuda::takes(x) {
+            return super::cuda::linear(x, &self.weight, self.bias.as_ref(), None);
+        }
         if !is_fast(x) {
             return candle_nn::Module::forward(
                 &candle_nn::Linear::new(self.weight.clone(), self.bias.clone()),

@@ -1,7 +1,7 @@
 //! The arithmetic kernels under the models, and the layers made of them.
 //!
-//! Every operation here exists twice: a path for f32 on processors and candle's own operations for everything else. Why
-//! the first: candle lays weights and images out anew in every convolution, runs softmax on one thread, and joins the
+//! Every operation here has a path for f32 on processors and candle's own operations for everything else; with the `cuda`
+//! feature some have a third, for NVIDIA GPUs (module `cuda`). Why the first: candle lays weights and images out anew in every convolution, runs softmax on one thread, and joins the
 //! pictures of a batch into one matrix product, whose rounding can then depend on how many pictures travel together.
 //! These kernels multiply each picture on its own with operands of fixed shapes, so **a picture's bits do not depend on
 //! its neighbours in the batch**; nothing above this module needs to care. The price is measured in `benches/`.
@@ -12,6 +12,8 @@
 mod activation;
 mod attention;
 mod conv;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 mod fast_math;
 mod linear;
 mod matmul;

@@ -28,11 +28,19 @@ impl GroupNorm {
 
     /// Applies the layer to (pictures, channels, height, width).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if super::cuda::takes(x) {
+            return super::cuda::group_norm(x, &self.weight, &self.bias, self.groups, self.eps, false);
+        }
         self.apply(x, |y| y)
     }
 
     /// The same, followed by SiLU: the pair opens every residual block, and this way the values are written once.
     pub fn forward_silu(&self, x: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if super::cuda::takes(x) {
+            return super::cuda::group_norm(x, &self.weight, &self.bias, self.groups, self.eps, true);
+        }
         if is_fast(x) {
             self.apply(x, super::activation::silu_value)
         } else {
