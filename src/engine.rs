@@ -340,6 +340,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refiner_that_is_not_there_is_named_with_the_model_that_wants_it() {
+        let config = Config::defaults().unwrap();
+        let mut manifest = manifest(&config).unwrap();
+        manifest.refiner = Some(tastemaker_diffusion::manifest::RefinerChoice {
+            model: "no-such-refiner".into(),
+            switch_at: 0.8,
+        });
+        let error = ModelSource::of(&config, &manifest, "cpu").err().unwrap();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("no-such-refiner.toml") && error.contains("embedded"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn configured_rates_refill_evenly() {
         let config = Config::defaults().unwrap();
         assert_eq!(limits(&config.limits).user, Rate::new(5, Duration::from_secs(6)));

@@ -44,6 +44,12 @@ pub struct Receipt {
     pub guidance: f64,
     /// Share by which guided contrast was brought back.
     pub guidance_rescale: f64,
+    /// Layers left out at the end of the text encoders; absent where it was left to the model's defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_skip: Option<u32>,
+    /// Whether brackets in the texts were text, not attention weights.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain_brackets: bool,
     /// Sampler.
     pub scheduler: String,
     /// Pixels.
@@ -90,6 +96,8 @@ impl Receipt {
             steps: count(params.steps),
             guidance: params.guidance,
             guidance_rescale: params.guidance_rescale,
+            clip_skip: Some(count(params.clip_skip)),
+            plain_brackets: !params.prompt_weights,
             scheduler: params.scheduler.to_string(),
             width: count(params.width),
             height: count(params.height),
@@ -121,6 +129,8 @@ impl Receipt {
             steps: request.steps,
             guidance: request.guidance,
             guidance_rescale: request.guidance_rescale,
+            clip_skip: None,
+            plain_brackets: false,
             scheduler: request.scheduler.clone(),
             width: request.width,
             height: request.height,
@@ -158,6 +168,10 @@ impl Receipt {
             self.conditioning,
             self.software,
         ));
+        if let Some(skip @ 1..) = self.clip_skip {
+            // Other programs count from the last layer, which is 1.
+            text.push_str(&format!(", Clip skip: {}", skip + 1));
+        }
         if self.noise != portable() {
             text.push_str(&format!(", Noise: {}", self.noise));
         }
@@ -237,6 +251,8 @@ mod tests {
             steps: 20,
             guidance: 2.5,
             guidance_rescale: 0.7,
+            clip_skip: Some(1),
+            plain_brackets: true,
             scheduler: "dpmpp_2m".into(),
             width: 3,
             height: 2,
@@ -254,7 +270,7 @@ mod tests {
         assert_eq!(image::load_from_memory(&file).unwrap().to_rgb8(), picture);
         let text = String::from_utf8_lossy(&file).into_owned();
         assert!(text.contains("VP+: watercolor, soft light") && !text.contains("Negative prompt"));
-        assert!(text.contains("Noise: torch"));
+        assert!(text.contains("Noise: torch") && text.contains("Clip skip: 2"));
     }
 
     #[test]

@@ -231,6 +231,16 @@ beta = 0.6
     }
 
     #[test]
+    fn a_refiner_is_named_with_where_it_takes_over() {
+        let refined = |lines: &str| load(&format!("{MANIFEST}[refiner]\n{lines}"));
+        let refiner = refined("model = \"other\"").unwrap().refiner.unwrap();
+        assert_eq!((refiner.model.as_str(), refiner.switch_at), ("other", 0.8));
+        let refiner = refined("model = \"other\"\nswitch_at = 0.5").unwrap().refiner;
+        assert_eq!(refiner.unwrap().switch_at, 0.5);
+        assert!(refined("switch_at = 0.5").is_err());
+    }
+
+    #[test]
     fn unknown_keys_and_values_are_named() {
         let error = load(&MANIFEST.replace("guidance = ", "guidence = "))
             .unwrap_err()

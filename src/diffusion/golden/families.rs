@@ -36,14 +36,18 @@ fn assemble(family: &str, target: &Path) {
 fn load_as(family: &str, vp_norm: VpNorm, dtype: Precision) -> Pipeline {
     let target = tempfile::tempdir().unwrap();
     assemble(family, target.path());
+    // The weights stay mapped when the folder is removed.
+    open(target.path(), vp_norm, dtype)
+}
+
+fn open(folder: &Path, vp_norm: VpNorm, dtype: Precision) -> Pipeline {
     let options = LoadOptions {
         device: crate::DeviceChoice::Cpu,
         dtype: Some(dtype),
         vp_norm,
         ..Default::default()
     };
-    // The weights stay mapped when the folder is removed.
-    Pipeline::load(target.path(), &options).unwrap()
+    Pipeline::load(folder, &options).unwrap()
 }
 
 fn load(family: &str) -> Pipeline {
@@ -398,26 +402,71 @@ fn every_option_of_the_unet_agrees() {
     assert_close("odd", &y, &golden("odd/y"));
 }
 
-/// Bounds on what a 16-bit precision changes in the final latents, relative to f32: see `docs/families.md`.
+/// What 16 bits change in the final latents, relative to f32: the bounds that `docs/diffusion.md` states.
+///
+/// f16 is computed in throughout. bf16, which processors do not compute in, is what weights are stored in.
 #[test]
 fn half_precisions_stay_within_their_bounds() {
+    let mut worst = [0f32; 2];
     for family in ["sd21", "sdxl", "refiner", "lcm"] {
         let exact = load(family);
-        for (dtype, bound) in [(Precision::F16, 0.01)] {
-            let half = load_as(family, VpNorm::Raw, dtype);
-            for conditioning in MODES {
-                let params = GenerationParams {
-                    steps: 2,
-                    ..personalised(&exact, "ddim", 4.0, conditioning)
-                };
-                let error = relative_error(&latents(&half, &params), &latents(&exact, &params));
+        let f16 = load_as(family, VpNorm::Raw, Precision::F16);
+        let bf16 = tempfile::tempdir().unwrap();
+        assemble(family, bf16.path());
+        round_weights(&bf16.path().join("unet"));
+        let bf16 = open(bf16.path(), VpNorm::Raw, Precision::F32);
+        for conditioning in MODES {
+            let params = GenerationParams {
+                steps: 3,
+                ..personalised(&exact, "ddim", 4.0, conditioning)
+            };
+            let expected = latents(&exact, &params);
+            for (i, half) in [&f16, &bf16].into_iter().enumerate() {
+                let error = relative_error(&latents(half, &params), &expected);
                 assert!(
-                    error > 0.0 && error < bound,
-                    "{family}, {dtype:?}, {conditioning}: {error}"
+                    error > 0.0 && error.is_finite(),
+                    "{family}, {conditioning}: {error}"
                 );
+                worst[i] = worst[i].max(error);
             }
         }
     }
+    println!("f16 {}, bf16 weights {}", worst[0], worst[1]);
+    assert!(worst[0] < F16_BOUND && worst[1] < BF16_BOUND, "{worst:?}");
+}
+
+const F16_BOUND: f32 = 0.005;
+const BF16_BOUND: f32 = 0.02;
+
+/// Rewrites a folder's weights in bf16.
+fn round_weights(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "safetensors")
+        {
+            let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+            let rounded: HashMap<_, _> = tensors
+                .into_iter()
+                .map(|(name, tensor)| (name, tensor.to_dtype(candle_core::DType::BF16).unwrap()))
+                .collect();
+            candle_core::safetensors::save(&rounded, &path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn bf16_is_refused_on_a_processor_before_anything_is_drawn() {
+    let target = tempfile::tempdir().unwrap();
+    assemble("sdxl", target.path());
+    let options = LoadOptions {
+        device: crate::DeviceChoice::Cpu,
+        dtype: Some(Precision::Bf16),
+        ..Default::default()
+    };
+    let error = Pipeline::load(target.path(), &options).err().unwrap().to_string();
+    assert!(error.starts_with("dtype") && error.contains("f32"), "{error}");
 }
 
 #[test]
@@ -469,6 +518,7 @@ fn texts_of_different_lengths_share_a_picture() {
     for (prompt, negative) in [(&*long, "blurry"), ("a cat", &*long), (&*long, "")] {
         for conditioning in MODES {
             let params = GenerationParams {
+                steps: 3,
                 prompt: prompt.to_owned(),
                 negative: negative.to_owned(),
                 ..personalised(&pipeline, "euler", 4.0, conditioning)

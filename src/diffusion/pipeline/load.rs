@@ -75,6 +75,10 @@ impl Pipeline {
             .dtype
             .unwrap_or_else(|| Precision::default_for(&device))
             .dtype();
+        if dtype == DType::BF16 && device.is_cpu() {
+            let problem = "bf16 is for GPUs: a processor computes in f32, also with weights stored in bf16";
+            return Err(DiffusionError::invalid("dtype", problem));
+        }
         // In f16 some decoders overflow; bf16 has f32's range.
         let vae_dtype = if dtype == DType::F16 && vae_config.force_upcast {
             DType::F32
