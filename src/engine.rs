@@ -62,7 +62,7 @@ pub fn start_pool(
         let make = move || {
             let pipeline = model.load().map_err(unusable)?;
             let info = loaded.get_or_init(|| pipeline.info().clone());
-            tracing::info!(model = %info.name, hash = %info.hash, device = pipeline.info().device, "model loaded");
+            tracing::info!(model = %info.name, device = pipeline.info().device, "model loaded");
             Ok(PipelineBackend {
                 pipeline,
                 plain: plain.clone(),

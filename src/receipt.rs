@@ -102,7 +102,7 @@ impl Receipt {
             width: count(params.width),
             height: count(params.height),
             model: info.name.clone(),
-            model_hash: info.hash.clone(),
+            model_hash: info.hash.get(),
             software: software(),
         }
     }

@@ -111,8 +111,12 @@ impl App {
     }
 
     /// Returns the short hash of the checkpoint's weights, or nothing while no worker has loaded it.
-    pub fn model_hash(&self) -> &str {
-        self.loaded.get().map_or("", |info| info.hash.as_str())
+    ///
+    /// On a blocking thread, since soon after a start the hash is still being computed.
+    pub async fn model_hash(&self) -> String {
+        let loaded = self.loaded.clone();
+        let hash = spawn_blocking(move || loaded.get().map(|info| info.hash.get()));
+        hash.await.ok().flatten().unwrap_or_default()
     }
 
     /// Runs a store operation on a blocking thread, so that no event waits on the disk.

@@ -58,7 +58,7 @@ pub enum DiffusionError {
     /// The weights lack a tensor that the configuration calls for.
     #[error("{}: tensor `{tensor}` is missing (expected shape {expected:?})", path.display())]
     MissingTensor {
-        /// The weights file (the first one of a sharded set).
+        /// The weights file: of a sharded set the one that should hold it, or the index if that names none.
         path: PathBuf,
         /// The tensor's full name.
         tensor: String,
@@ -68,7 +68,7 @@ pub enum DiffusionError {
     /// A tensor does not have the shape that the configuration calls for.
     #[error("{}: tensor `{tensor}` has shape {found:?}, the configuration needs {expected:?}", path.display())]
     TensorShape {
-        /// The weights file (the first one of a sharded set).
+        /// The weights file.
         path: PathBuf,
         /// The tensor's full name.
         tensor: String,

@@ -18,7 +18,8 @@
 //! | `text` | tokenizer, long texts, cache of encoded texts |
 //! | `models` | text encoder, UNet, autoencoder |
 //! | `ops` | the kernels under them: the place for speed |
-//! | `config`, `weights` | a checkpoint's JSON files and tensors |
+//! | `checkpoint` | which files a model is made of |
+//! | `config`, `weights` | their configurations and tensors |
 //! | [`manifest`] | [`ModelManifest`]: a checkpoint's name and defaults, as TOML |
 //!
 //! # Example
@@ -35,6 +36,7 @@
 //! # Ok::<(), tastemaker_diffusion::DiffusionError>(())
 //! ```
 
+mod checkpoint;
 pub mod conditioning;
 mod config;
 pub mod device;
@@ -68,6 +70,7 @@ pub use safety::{SafetyChecker, SafetyReport};
 pub use schedulers::SchedulerKind;
 pub use text::LongText;
 pub use variation::Variation;
+pub use weights::ContentHash;
 
 /// The tensor type that latents are passed in, so that callers need not depend on candle themselves.
 pub use candle_core::{Device, Tensor};

@@ -30,7 +30,7 @@ pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, en
         End::Finished { pictures, elapsed } => {
             let receipt = Receipt {
                 model: app.model.name.clone(),
-                model_hash: app.model_hash().to_owned(),
+                model_hash: app.model_hash().await,
                 elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                 finished_at: now_ms(),
             };

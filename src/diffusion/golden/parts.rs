@@ -4,7 +4,8 @@ use candle_core::DType;
 use serde::Deserialize;
 
 use super::*;
-use crate::config::{ModelIndex, TextEncoderConfig, UNetConfig, VaeConfig};
+use crate::checkpoint::Checkpoint;
+use crate::config::{TextEncoderConfig, UNetConfig, VaeConfig};
 use crate::models::{AddedInputs, AutoencoderKl, UNet2DConditionModel};
 use crate::text::{Reading, TextEncoders};
 use crate::weights::Weights;
@@ -50,8 +51,8 @@ fn tokens_agree() {
 #[test]
 fn text_encoders_agree() {
     for model in MODELS {
-        let index = ModelIndex::read(&folder().join(model)).unwrap();
-        let encoders = TextEncoders::load(&folder().join(model), &index, DType::F32, &Device::Cpu).unwrap();
+        let checkpoint = Checkpoint::open(&folder().join(model)).unwrap();
+        let encoders = TextEncoders::load(&checkpoint, DType::F32, &Device::Cpu).unwrap();
         for (key, text) in [
             ("prompt", PROMPT),
             ("negative", NEGATIVE),

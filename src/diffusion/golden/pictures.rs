@@ -126,9 +126,9 @@ fn defaults_come_from_the_checkpoint() {
         (info.name.as_str(), info.scheduler),
         ("sd", SchedulerKind::Dpmpp2m)
     );
-    assert_eq!(info.hash.len(), 12);
+    assert_eq!(info.hash.get().len(), 12);
     let xl = load("xl", VpNorm::Raw);
     assert_eq!(xl.info().scheduler, SchedulerKind::Ddim);
     assert_eq!(xl.info().prediction_type, crate::PredictionType::VPrediction);
-    assert_ne!(xl.info().hash, info.hash);
+    assert_ne!(xl.info().hash.get(), info.hash.get());
 }

@@ -6,7 +6,7 @@ use super::clip_layer::{ClipLayer, ClipLayerConfig};
 use crate::config::TextEncoderConfig;
 use crate::error::Result;
 use crate::ops::{LayerNorm, Linear};
-use crate::weights::Weights;
+use crate::weights::{Parameter, Weights};
 
 /// What an encoder makes of one text.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct TextStates {
 
 /// The encoder.
 pub(crate) struct ClipTextModel {
-    token_embedding: Tensor,
+    token_embedding: Parameter,
     position_embedding: Tensor,
     layers: Vec<ClipLayer>,
     final_layer_norm: LayerNorm,
@@ -62,7 +62,7 @@ impl ClipTextModel {
             None => None,
         };
         Ok(Self {
-            token_embedding: embeddings.get((config.vocab_size, size), "token_embedding.weight")?,
+            token_embedding: embeddings.parameter((config.vocab_size, size), "token_embedding.weight")?,
             position_embedding: embeddings.get((config.positions, size), "position_embedding.weight")?,
             layers,
             final_layer_norm: LayerNorm::new(size, config.layer_norm_eps, &text.pp("final_layer_norm"))?,
@@ -79,8 +79,7 @@ impl ClipTextModel {
     /// Encodes one text's tokens; at most as many as there are positions. `skip` layers at the end are left out of the
     /// states; fewer than there are.
     pub fn forward(&self, tokens: &[u32], skip: usize) -> Result<TextStates> {
-        let ids = Tensor::new(tokens, self.token_embedding.device())?;
-        let embedded = self.token_embedding.index_select(&ids, 0)?;
+        let embedded = self.token_embedding.rows(tokens)?;
         let positions = self.position_embedding.narrow(0, 0, tokens.len())?;
         let mut states = (embedded + positions)?.unsqueeze(0)?;
         let kept = self.layers.len().saturating_sub(skip);

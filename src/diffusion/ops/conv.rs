@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::matmul::{Matrix, matmul, with_storage};
 use super::{is_fast, with_values};
-use crate::weights::Weights;
+use crate::weights::{Parameter, Weights};
 
 /// Output pixels unrolled at a time.
 const BAND: usize = 1024;
@@ -18,7 +18,7 @@ const BAND: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Conv2d {
     /// (out, in, kernel, kernel)
-    weight: Tensor,
+    weight: Parameter,
     bias: Option<Tensor>,
     stride: usize,
     padding: usize,
@@ -45,7 +45,7 @@ impl Conv2d {
         padding: usize,
         weights: &Weights,
     ) -> crate::error::Result<Self> {
-        let weight = weights.get((output, input, kernel, kernel), "weight")?;
+        let weight = weights.parameter((output, input, kernel, kernel), "weight")?;
         Ok(Self {
             weight,
             bias: Some(weights.get(output, "bias")?),
@@ -64,7 +64,7 @@ impl Conv2d {
         weights: &Weights,
     ) -> crate::error::Result<Self> {
         Ok(Self {
-            weight: weights.get((output, input, kernel, kernel), "weight")?,
+            weight: weights.parameter((output, input, kernel, kernel), "weight")?,
             bias: None,
             stride,
             padding,
@@ -73,10 +73,11 @@ impl Conv2d {
 
     /// Applies the layer to (pictures, channels, height, width).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let weight = self.weight.tensor()?;
         #[cfg(feature = "cuda")]
         if super::cuda::takes(x) {
             let (stride, padding) = (self.stride, self.padding);
-            return super::cuda::conv2d(x, &self.weight, stride, padding, self.bias.as_ref(), None, None);
+            return super::cuda::conv2d(x, &weight, stride, padding, self.bias.as_ref(), None, None);
         }
         if !is_fast(x) {
             let config = candle_nn::Conv2dConfig {
@@ -84,18 +85,14 @@ impl Conv2d {
                 padding: self.padding,
                 ..Default::default()
             };
-            let layer = candle_nn::Conv2d::new(self.weight.clone(), self.bias.clone(), config);
+            let layer = candle_nn::Conv2d::new(weight, self.bias.clone(), config);
             return candle_nn::Module::forward(&layer, x);
         }
         let (pictures, channels, height, width) = x.dims4()?;
-        let (output, input, kernel, _) = self.weight.dims4()?;
+        let (output, input, kernel, _) = weight.dims4()?;
         let (tall, wide) = (height + 2 * self.padding, width + 2 * self.padding);
         if channels != input || tall < kernel || wide < kernel {
-            candle_core::bail!(
-                "a convolution of {:?} cannot take {:?}",
-                self.weight.dims(),
-                x.dims()
-            );
+            candle_core::bail!("a convolution of {:?} cannot take {:?}", weight.dims(), x.dims());
         }
         let geometry = Geometry {
             height,
@@ -112,7 +109,7 @@ impl Conv2d {
             Some(bias) => bias.to_vec1::<f32>()?,
             None => vec![0.0; output],
         };
-        with_storage(&self.weight, |w, weight_start| {
+        with_storage(&weight, |w, weight_start| {
             let depth = channels * kernel * kernel;
             let w = Matrix::dense(w, weight_start, output, depth);
             if kernel == 1 && self.stride == 1 && self.padding == 0 {
@@ -223,7 +220,7 @@ mod tests {
     use crate::ops::testing::{bits, noise, relative_error};
 
     fn layer(input: usize, output: usize, kernel: usize, stride: usize, padding: usize) -> Conv2d {
-        let weight = noise(1, (output, input, kernel, kernel));
+        let weight = Parameter::owned(&noise(1, (output, input, kernel, kernel))).unwrap();
         Conv2d {
             weight,
             bias: Some(noise(2, output)),
@@ -238,7 +235,7 @@ mod tests {
             padding: layer.padding,
             ..Default::default()
         };
-        let stock = candle_nn::Conv2d::new(layer.weight.clone(), layer.bias.clone(), config);
+        let stock = candle_nn::Conv2d::new(layer.weight.tensor().unwrap(), layer.bias.clone(), config);
         candle_nn::Module::forward(&stock, x).unwrap()
     }
 

@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use super::matmul::{Matrix, matmul, with_storage};
 use super::{is_fast, with_values};
-use crate::weights::Weights;
+use crate::weights::{Parameter, Weights};
 
 /// `y = x · Wᵀ + b`, W of shape (out, in) as torch stores it.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    weight: Tensor,
+    weight: Parameter,
     bias: Option<Tensor>,
 }
 
@@ -19,7 +19,7 @@ impl Linear {
     pub fn new(input: usize, output: usize, weights: &Weights) -> crate::error::Result<Self> {
         let bias = Some(weights.get(output, "bias")?);
         Ok(Self {
-            weight: weights.get((output, input), "weight")?,
+            weight: weights.parameter((output, input), "weight")?,
             bias,
         })
     }
@@ -27,24 +27,22 @@ impl Linear {
     /// Reads `weight` alone.
     pub fn without_bias(input: usize, output: usize, weights: &Weights) -> crate::error::Result<Self> {
         Ok(Self {
-            weight: weights.get((output, input), "weight")?,
+            weight: weights.parameter((output, input), "weight")?,
             bias: None,
         })
     }
 
     /// Applies the layer to the last axis; the first axis counts pictures.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let weight = self.weight.tensor()?;
         #[cfg(feature = "cuda")]
         if super::cuda::takes(x) {
-            return super::cuda::linear(x, &self.weight, self.bias.as_ref(), None);
+            return super::cuda::linear(x, &weight, self.bias.as_ref(), None);
         }
         if !is_fast(x) {
-            return candle_nn::Module::forward(
-                &candle_nn::Linear::new(self.weight.clone(), self.bias.clone()),
-                x,
-            );
+            return candle_nn::Module::forward(&candle_nn::Linear::new(weight, self.bias.clone()), x);
         }
-        let (output, input) = self.weight.dims2()?;
+        let (output, input) = weight.dims2()?;
         let pictures = x.dim(0)?;
         let rows = x.elem_count() / (pictures * input).max(1);
         let mut shape = x.dims().to_vec();
@@ -54,7 +52,7 @@ impl Linear {
         shape.push(output);
         let mut y = Vec::with_capacity(pictures * rows * output);
         with_storage(x, |x, start| {
-            with_storage(&self.weight, |w, weight_start| {
+            with_storage(&weight, |w, weight_start| {
                 let w = Matrix::dense(w, weight_start, output, input).transposed();
                 for picture in 0..pictures {
                     let x = Matrix::dense(x, start + picture * rows * input, rows, input);
@@ -86,12 +84,12 @@ mod tests {
             [(1, 1, 3, 5), (3, 1, 40, 64), (2, 77, 33, 129), (4, 256, 64, 512)]
         {
             let layer = Linear {
-                weight: noise(1, (output, input)),
+                weight: Parameter::owned(&noise(1, (output, input))).unwrap(),
                 bias: Some(noise(2, output)),
             };
             let x = noise(3, (pictures, rows, input));
             let y = layer.forward(&x).unwrap();
-            let stock = candle_nn::Linear::new(layer.weight.clone(), layer.bias.clone());
+            let stock = candle_nn::Linear::new(layer.weight.tensor().unwrap(), layer.bias.clone());
             assert!(relative_error(&y, &stock.forward(&x).unwrap()) < 1e-5);
             for picture in 0..pictures {
                 let alone = layer.forward(&x.narrow(0, picture, 1).unwrap()).unwrap();

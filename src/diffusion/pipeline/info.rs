@@ -2,15 +2,16 @@
 
 use crate::config::PredictionType;
 use crate::schedulers::SchedulerKind;
+use crate::weights::ContentHash;
 
 /// Facts about a loaded checkpoint, for defaults, limits and receipts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ModelInfo {
     /// The manifest's name, or the folder's.
     pub name: String,
-    /// The first 12 hexadecimal digits of SHA-256 over the weights: the same weights, the same hash.
-    pub hash: String,
+    /// Names the weights: the same weights, the same hash. Known some time after loading; asking waits for it.
+    pub hash: ContentHash,
     /// The size it was trained on, pixels.
     pub width: usize,
     /// The size it was trained on, pixels.

@@ -51,7 +51,7 @@ impl Pipeline {
             let problem = format!("`{}` is on another device than the model", refiner.info.name);
             return Err(DiffusionError::invalid("refiner", problem));
         }
-        let hash = format!("{}+{}", own.hash, other.hash);
+        let hash = own.hash.and(&other.hash);
         self.info.text_layers = own.text_layers.min(other.text_layers);
         self.info.hash = hash;
         self.refiner = Some(Refiner {

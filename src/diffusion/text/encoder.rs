@@ -1,6 +1,5 @@
 //! All text encoders of a checkpoint as one function from text to conditioning.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,10 +10,10 @@ use super::chunks::{self, Words};
 use super::notice::LongText;
 use super::tokenizer::ClipTokenizer;
 use super::weights::{Segment, parse};
-use crate::config::{ModelIndex, PipelineFamily, TextEncoderConfig};
+use crate::checkpoint::{Checkpoint, Part};
+use crate::config::PipelineFamily;
 use crate::error::Result;
 use crate::models::{ClipTextModel, TextStates};
-use crate::weights::Weights;
 
 /// Contexts kept encoded. One of SDXL's takes 0.6 MB.
 const CACHED_CONTEXTS: usize = 128;
@@ -56,19 +55,17 @@ enum Kind {
 }
 
 impl TextEncoders {
-    /// Loads the encoders that `index` lists.
-    pub fn load(folder: &Path, index: &ModelIndex, dtype: DType, device: &Device) -> Result<Self> {
-        let mut encoders = Vec::with_capacity(index.text_encoders.len());
-        for (encoder, tokenizer) in &index.text_encoders {
-            let config = TextEncoderConfig::read(&folder.join(encoder).join("config.json"))?;
-            let tokenizer = ClipTokenizer::read(&folder.join(tokenizer), &config)?;
-            let weights = Weights::open(&folder.join(encoder), "model", dtype, device)?;
-            encoders.push((tokenizer, ClipTextModel::new(&config, &weights)?));
+    /// Loads a checkpoint's encoders.
+    pub fn load(checkpoint: &Checkpoint, dtype: DType, device: &Device) -> Result<Self> {
+        let mut encoders = Vec::with_capacity(checkpoint.text_encoders.len());
+        for (i, config) in checkpoint.text_encoders.iter().enumerate() {
+            let weights = checkpoint.weights(Part::TextEncoder(i), dtype, device)?;
+            encoders.push((checkpoint.tokenizer(i)?, ClipTextModel::new(config, &weights)?));
         }
         Ok(Self {
             encoders,
-            family: index.family,
-            force_zeros: index.force_zeros_for_empty_prompt,
+            family: checkpoint.index.family,
+            force_zeros: checkpoint.index.force_zeros_for_empty_prompt,
             cache: Mutex::new(Cache::new(CACHED_CONTEXTS)),
             encodings: AtomicU64::new(0),
         })

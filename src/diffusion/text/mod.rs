@@ -9,5 +9,4 @@ mod weights;
 
 pub(crate) use encoder::{Encoded, Reading, TextEncoders};
 pub use notice::LongText;
-#[cfg(test)]
 pub(crate) use tokenizer::ClipTokenizer;
