@@ -48,8 +48,8 @@ fn pictures_are_those_of_the_processor_within_each_precision() {
     for model in MODELS {
         for (dtype, bound) in [
             (Precision::F32, 1e-3),
-            (Precision::F16, 5e-2),
-            (Precision::Bf16, 3e-1),
+            (Precision::F16, 2e-2),
+            (Precision::Bf16, 1e-1),
         ] {
             let Some(pipeline) = on_device(model, dtype) else {
                 return;
