@@ -202,8 +202,8 @@ def table(results):
     lines = [
         title,
         "",
-        f"Matrix product: {results['ours']['matmul_tflops']:.1f} TFLOP/s by ours, "
-        f"{results.get('torch_matmul_tflops', float('nan')):.1f} by torch.",
+        f"Matrix product: {results['ours']['matmul_tflops']:.3g} TFLOP/s by ours, "
+        f"{results.get('torch_matmul_tflops', float('nan')):.3g} by torch.",
         "",
         "| | batch | images/s | against eager | step, ms | decode, ms/image | share of matmul | peak memory, GiB |",
         "|---|---|---|---|---|---|---|---|",

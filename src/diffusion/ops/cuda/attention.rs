@@ -61,7 +61,7 @@ fn flash_takes(q: &Tensor, head: usize, mask_fits: bool) -> Result<bool> {
         .compute_capability()
         .w()?;
     let half = matches!(q.dtype(), DType::F16 | DType::BF16);
-    Ok(half && head <= 256 && head % 8 == 0 && mask_fits && capability.0 >= 8)
+    Ok(half && head <= 256 && head.is_multiple_of(8) && mask_fits && capability.0 >= 8)
 }
 
 struct Attention {
