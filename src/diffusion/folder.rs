@@ -30,6 +30,7 @@ impl ModelManifest {
             description: String::new(),
             path: Some(folder.to_owned()),
             hub: None,
+            memory: None,
             licence: "unknown".to_owned(),
             dtype: None,
             vp_norm: VpNorm::default(),

@@ -1,5 +1,7 @@
 //! A checkpoint as data: `config/models/NAME.toml`.
 
+mod source;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 use crate::pipeline::LoadOptions;
 use crate::preview::LatentRgb;
 use crate::schedulers::SchedulerKind;
+
+pub use source::{HubFile, HubSource, MemoryNeed};
 
 /// Where a checkpoint is, under which terms, and how it makes its best pictures. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,8 +28,10 @@ pub struct ModelManifest {
     /// Its folder, in the diffusers layout. A relative path is relative to the manifest's own folder (after loading: to
     /// the working directory, as usual).
     pub path: Option<PathBuf>,
-    /// Its repository on the model hub, `owner/name`: where an operator gets it from.
-    pub hub: Option<String>,
+    /// Where it is published, and which files of it are needed.
+    pub hub: Option<HubSource>,
+    /// What its weights take in memory.
+    pub memory: Option<MemoryNeed>,
     /// Its licence, as SPDX or by name.
     pub licence: String,
     /// Precision to compute in; the device's best if absent.
@@ -130,8 +136,8 @@ impl ModelManifest {
         self.path.as_deref().ok_or_else(|| {
             let source = self
                 .hub
-                .as_deref()
-                .map_or(String::new(), |hub| format!(" (get it from {hub})"));
+                .as_ref()
+                .map_or(String::new(), |hub| format!(" (it is published as {})", hub.repo));
             let problem = format!(
                 "of `{}` is not set: put the checkpoint's folder there{source}",
                 self.name
@@ -204,8 +210,8 @@ beta = 0.6
         let path = folder.path().join("small.toml");
         std::fs::write(&path, text).unwrap();
         let mut manifest = ModelManifest::load(&path)?;
-        let model = manifest.path.take().unwrap();
-        manifest.path = Some(model.strip_prefix(folder.path()).unwrap().to_owned());
+        let model = manifest.path.take();
+        manifest.path = model.map(|model| model.strip_prefix(folder.path()).unwrap().to_owned());
         Ok(manifest)
     }
 
@@ -250,6 +256,31 @@ beta = 0.6
             .unwrap_err()
             .to_string();
         assert!(error.contains("plms") && error.contains("euler_a"), "{error}");
+    }
+
+    #[test]
+    fn a_published_checkpoint_names_its_repository_and_files() {
+        let text = MANIFEST.replace("path = \"weights\"\n", "");
+        let hub = r#"
+[hub]
+repo = "owner/small"
+files = [
+    { path = "model_index.json" },
+    { path = "unet_fp16.safetensors", as = "unet/diffusion_pytorch_model.fp16.safetensors", size = 7 },
+]
+"#;
+        let manifest = load(&format!("{text}{hub}[memory]\nf16 = 12\n")).unwrap();
+        let source = manifest.hub.clone().unwrap();
+        assert_eq!((source.revision.as_str(), source.gated), ("main", false));
+        assert_eq!(source.files[0].place, None);
+        assert_eq!(source.files[1].size, Some(7));
+        assert_eq!(manifest.memory.unwrap().f16, Some(12));
+        let error = manifest.folder().unwrap_err().to_string();
+        assert!(error.contains("owner/small"), "{error}");
+
+        let wrong = hub.replace("size = 7", "bytes = 7");
+        let error = load(&format!("{text}{wrong}")).unwrap_err().to_string();
+        assert!(error.contains("bytes"), "{error}");
     }
 
     #[test]
