@@ -17,33 +17,25 @@ use tastemaker_pool::{
     Backend, BackendError, ImageRequest, LimitOptions, PoolOptions, Progress, Rate, WorkerPool,
 };
 
+use crate::catalogue;
 use crate::config::{Config, Limits, find};
 
 /// What the workers found in the checkpoint; empty until the first one has loaded it.
 pub type LoadedModel = Arc<OnceLock<ModelInfo>>;
 
-/// Finds the manifest that the configuration names: a file of the manifests' folder, or a checkpoint's own folder.
+/// Finds the manifest that the configuration names, with the place of its checkpoint: a file of the manifests' folder, or a
+/// checkpoint's own folder.
 ///
 /// # Errors
-/// When there is neither, or what is there cannot be read.
+/// When there is neither, what is there cannot be read, or the checkpoint has not been downloaded.
 pub fn manifest(config: &Config) -> anyhow::Result<ModelManifest> {
     manifest_of(config, &config.model.name)
 }
 
 fn manifest_of(config: &Config, name: &str) -> anyhow::Result<ModelManifest> {
-    let file = config.paths.models.join(format!("{name}.toml"));
-    if file.is_file() {
-        return ModelManifest::load(&file).with_context(|| format!("cannot use the model `{name}`"));
-    }
-    let folder = find(name.as_ref());
-    if folder.is_dir() {
-        return ModelManifest::of_folder(&folder)
-            .with_context(|| format!("cannot use the checkpoint in {name}"));
-    }
-    bail!(
-        "there is no model `{name}`: neither {} nor a folder of that name exists",
-        file.display()
-    );
+    let mut manifest = catalogue::named(config, name)?;
+    manifest.path = Some(catalogue::locate(config, &manifest)?);
+    Ok(manifest)
 }
 
 /// Starts one worker for each configured device. It loads the checkpoint on its own thread, so this returns at once.

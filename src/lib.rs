@@ -8,13 +8,15 @@
 //! - `tastemaker-pool` (`src/pool/`): limits, the fair queue, and workers that step many pictures together.
 //! - [`engine`]: the adapter that lets the pool's workers drive the diffusion pipeline.
 //! - `tastemaker-diffusion` (`src/diffusion/`): Stable Diffusion on candle, personalised by VP+ and VP−.
+//! - `tastemaker-hub` (`src/hub/`): checkpoints from the model hub: download, cache and check.
 //! - `tastemaker-storage` (`src/storage/`): what is kept: profiles, conversations, jobs, pictures.
 //! - `tastemaker-sandbox` (`src/sandbox/`): a local server that speaks Discord's protocol, for the demo and the tests.
 //!
-//! Around them: [`config`] (layered settings), [`receipt`] (how a picture was made, inside its PNG), [`telemetry`] (logs)
+//! Around them: [`config`] (layered settings), [`catalogue`] (checkpoints by name), [`receipt`] (how a picture was made, inside its PNG), [`telemetry`] (logs)
 //! and [`cli`] (one file a subcommand).
 
 pub mod bot;
+pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod engine;

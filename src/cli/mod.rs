@@ -4,6 +4,7 @@ pub mod demo;
 pub mod extract;
 pub mod imagine;
 pub mod invite;
+pub mod models;
 pub mod run;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Imagine(imagine::ImagineArgs),
     /// Read comments (JSON Lines) into liked and disliked attributes.
     Extract(extract::ExtractArgs),
+    /// List, download and check the checkpoints that pictures are made with.
+    Models(models::ModelsArgs),
 }
 
 impl Cli {
@@ -57,6 +60,7 @@ impl Cli {
                 tokio::task::spawn_blocking(move || imagine::run(args, &config)).await?
             }
             Command::Extract(args) => tokio::task::spawn_blocking(move || extract::run(args)).await?,
+            Command::Models(args) => models::run(args, config).await,
         }
     }
 }

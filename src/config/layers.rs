@@ -1,11 +1,13 @@
 //! Reads the layers, refuses unknown keys in each, and merges them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::ConfigError;
+use super::hub::HUB_VARIABLES;
 use super::raw::Raw;
 
 /// The documented defaults, which are also the schema.
@@ -14,12 +16,27 @@ const DEFAULTS: &str = include_str!("../../config/default.toml");
 const SIMILAR: f64 = 0.6;
 
 /// Says where each layer comes from.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     defaults: Option<PathBuf>,
     file: Option<PathBuf>,
     secrets: Option<PathBuf>,
     environment: HashMap<String, String>,
+    /// The variables that all programs of the model hub know.
+    hub: HashMap<String, String>,
+}
+
+impl fmt::Debug for Sources {
+    /// Names the variables without their values, which may be tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: BTreeSet<_> = self.environment.keys().chain(self.hub.keys()).collect();
+        f.debug_struct("Sources")
+            .field("defaults", &self.defaults)
+            .field("file", &self.file)
+            .field("secrets", &self.secrets)
+            .field("variables", &names)
+            .finish()
+    }
 }
 
 impl Sources {
@@ -38,6 +55,10 @@ impl Sources {
             environment: std::env::vars()
                 .filter(|(key, _)| key.starts_with("TASTEMAKER_"))
                 .collect(),
+            hub: HUB_VARIABLES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+                .collect(),
         }
     }
 
@@ -46,6 +67,18 @@ impl Sources {
     pub fn with_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.environment = variables.into_iter().collect();
         self
+    }
+
+    /// Replaces the variables of the model hub, for tests.
+    #[must_use]
+    pub fn with_hub_variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.hub = variables.into_iter().collect();
+        self
+    }
+
+    /// The variables of the model hub.
+    pub(super) fn hub_variables(&self) -> &HashMap<String, String> {
+        &self.hub
     }
 
     /// Sets the file layer, for tests.

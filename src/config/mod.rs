@@ -4,6 +4,7 @@
 //! refused, whichever layer it comes from, with the nearest key that does. [`Config`] is built once in `main` and
 //! passed down; nothing below reads the environment.
 
+mod hub;
 mod layers;
 mod paths;
 mod raw;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use hub::Hub;
 pub use layers::Sources;
 pub use paths::find;
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub image_cap_bytes: u64,
     /// Which checkpoint generates, and where.
     pub model: Model,
+    /// Where checkpoints are downloaded from and to.
+    pub hub: Hub,
     /// Defaults and bounds of one picture.
     pub generation: Generation,
     /// Style images of one onboarding round.
@@ -185,7 +189,7 @@ impl Config {
     /// # Errors
     /// When a named file is unreadable, a key is unknown, or a value has the wrong type or lies outside its range.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        raw::Raw::validate(layers::merge(sources)?)
+        layers::merge(sources)?.validate(sources.hub_variables())
     }
 
     /// Returns the documented defaults, unaffected by files and environment.

@@ -1,11 +1,13 @@
 //! The configuration as written, and its validation.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::hub::RawHub;
 use super::{Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Log, Model, Paths, Pool, find};
 
 #[derive(Deserialize)]
@@ -15,6 +17,7 @@ pub(super) struct Raw {
     paths: RawPaths,
     storage: RawStorage,
     model: RawModel,
+    hub: RawHub,
     generation: RawGeneration,
     onboarding: RawOnboarding,
     preference: RawPreference,
@@ -92,7 +95,7 @@ fn ensure(ok: bool, key: &'static str, value: impl ToString, rule: &'static str)
 }
 
 impl Raw {
-    pub(super) fn validate(self) -> Result<Config, ConfigError> {
+    pub(super) fn validate(self, hub_variables: &HashMap<String, String>) -> Result<Config, ConfigError> {
         let Self {
             discord,
             generation,
@@ -142,6 +145,12 @@ impl Raw {
             "model.devices",
             "empty",
             "must name at least one device",
+        )?;
+        ensure(
+            (1..=16).contains(&self.hub.parallel),
+            "hub.parallel",
+            self.hub.parallel,
+            "must be 1 to 16",
         )?;
         ensure(
             self.onboarding.images >= 1,
@@ -203,15 +212,16 @@ impl Raw {
                 rule: "must be a guild id (digits) or empty",
             })?),
         };
-        Ok(self.build(guild))
+        Ok(self.build(guild, hub_variables))
     }
 
-    fn build(self, guild: Option<u64>) -> Config {
+    fn build(self, guild: Option<u64>, hub_variables: &HashMap<String, String>) -> Config {
         let Self {
             discord,
             paths,
             storage,
             model,
+            hub,
             generation,
             onboarding,
             preference,
@@ -228,7 +238,7 @@ impl Raw {
             paths: Paths {
                 assets: find(&paths.assets),
                 models: find(&paths.models),
-                data: paths.data,
+                data: paths.data.clone(),
             },
             image_cap_bytes: storage.image_cap_mib.saturating_mul(1024 * 1024),
             model: Model {
@@ -236,6 +246,7 @@ impl Raw {
                 devices: model.devices,
                 precision: model.precision,
             },
+            hub: hub.resolve(hub_variables, &paths.data),
             generation: Generation {
                 strength: generation.strength,
                 steps: Some(generation.steps).filter(|steps| *steps > 0),

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use secrecy::ExposeSecret;
 
 use super::{Config, ConfigError, Sources};
@@ -100,4 +102,86 @@ fn the_token_is_never_shown() {
         "very.secret.token"
     );
     assert!(!format!("{config:?} {config:#?}").contains("secret.token"));
+}
+
+fn hub_variables(pairs: &[(&str, &str)]) -> Sources {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    Sources::none().with_hub_variables(pairs.iter().map(owned))
+}
+
+#[test]
+fn the_hub_follows_the_variables_of_the_field() {
+    let hub = |pairs: &[(&str, &str)]| Config::load(&hub_variables(pairs)).unwrap().hub;
+    let plain = hub(&[("HOME", "/home/me")]);
+    assert_eq!(plain.endpoint, "https://huggingface.co");
+    assert_eq!(plain.cache, Path::new("/home/me/.cache/huggingface/hub"));
+    assert_eq!(
+        plain.token_file.as_deref(),
+        Some(Path::new("/home/me/.cache/huggingface/token"))
+    );
+    assert!(plain.token.is_none() && !plain.offline);
+
+    let set = hub(&[
+        ("HOME", "/home/me"),
+        ("XDG_CACHE_HOME", "/caches"),
+        ("HF_ENDPOINT", "https://mirror.example"),
+        ("HF_HUB_OFFLINE", "True"),
+        ("HF_TOKEN", " hf_x \n"),
+    ]);
+    assert_eq!(set.endpoint, "https://mirror.example");
+    assert_eq!(set.cache, Path::new("/caches/huggingface/hub"));
+    assert!(set.offline);
+    assert_eq!(set.token.unwrap().expose_secret(), "hf_x");
+
+    let nearer = hub(&[("HF_HOME", "~/hf"), ("HOME", "/home/me"), ("HF_HUB_OFFLINE", "0")]);
+    assert_eq!(nearer.cache, Path::new("/home/me/hf/hub"));
+    assert!(!nearer.offline);
+    let nearest = hub(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/models")]);
+    assert_eq!(nearest.cache, Path::new("/models"));
+    assert_eq!(hub(&[]).cache, Path::new("data/hub"));
+}
+
+#[test]
+fn our_own_settings_of_the_hub_come_before_the_fields() {
+    let sources = hub_variables(&[
+        ("HF_ENDPOINT", "https://mirror.example"),
+        ("HF_TOKEN", "hf_theirs"),
+    ]);
+    let ours = [
+        ("TASTEMAKER_HUB__ENDPOINT", "https://own.example"),
+        ("TASTEMAKER_HUB__TOKEN", "hf_ours"),
+    ];
+    let sources = sources.with_environment(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let hub = Config::load(&sources).unwrap().hub;
+    assert_eq!(hub.endpoint, "https://own.example");
+    assert_eq!(hub.token.unwrap().expose_secret(), "hf_ours");
+}
+
+#[test]
+fn a_stored_token_counts_when_none_is_set_and_none_is_ever_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "hf_stored\n").unwrap();
+    let path = file.to_str().unwrap();
+    let token = |pairs: &[(&str, &str)]| {
+        let sources = hub_variables(pairs);
+        let hub = Config::load(&sources).unwrap().hub;
+        let options = hub.options().unwrap();
+        let shown = format!("{sources:?} {hub:?} {options:?}");
+        assert!(
+            !shown.contains("hf_stored") && !shown.contains("hf_set"),
+            "{shown}"
+        );
+        options.token.unwrap().expose_secret().to_owned()
+    };
+    assert_eq!(token(&[("HF_TOKEN_PATH", path)]), "hf_stored");
+    assert_eq!(
+        token(&[("HF_TOKEN_PATH", path), ("HF_TOKEN", "hf_set")]),
+        "hf_set"
+    );
+    std::fs::remove_file(&file).unwrap();
+    let hub = Config::load(&hub_variables(&[("HF_TOKEN_PATH", path)]))
+        .unwrap()
+        .hub;
+    assert!(hub.options().unwrap().token.is_none());
 }
