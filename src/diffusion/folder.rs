@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{ModelIndex, SchedulerConfig, UNetConfig, VaeConfig};
+use crate::config::{ModelIndex, SchedulerConfig, SchedulerOverrides, UNetConfig, VaeConfig};
 use crate::error::Result;
 use crate::manifest::{Defaults, ModelManifest};
 use crate::params::{Conditioning, NoiseKind, VpNorm};
@@ -34,7 +34,7 @@ impl ModelManifest {
             licence: "unknown".to_owned(),
             dtype: None,
             vp_norm: VpNorm::default(),
-            timestep_spacing: None,
+            scheduler_config: SchedulerOverrides::default(),
             refiner: None,
             defaults: Defaults {
                 steps: 30,

@@ -59,7 +59,7 @@ mod text;
 pub mod variation;
 mod weights;
 
-pub use config::{PredictionType, TimestepSpacing};
+pub use config::{PredictionType, SchedulerOverrides, TimestepSpacing};
 pub use device::{DeviceChoice, Precision};
 pub use error::DiffusionError;
 pub use manifest::ModelManifest;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::TimestepSpacing;
+use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
 use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
@@ -39,8 +39,9 @@ pub struct ModelManifest {
     /// What mixed embeddings are rescaled to.
     #[serde(default)]
     pub vp_norm: VpNorm,
-    /// Where the steps fall, in place of what the checkpoint's scheduler says.
-    pub timestep_spacing: Option<TimestepSpacing>,
+    /// What stands in for settings of the checkpoint's own `scheduler_config.json`.
+    #[serde(default)]
+    pub scheduler_config: SchedulerOverrides,
     /// The model that takes over for the last steps, if one does.
     pub refiner: Option<RefinerChoice>,
     /// What a picture is made with unless the request says otherwise.
@@ -153,7 +154,7 @@ impl ModelManifest {
             device: DeviceChoice::Auto,
             dtype: self.dtype,
             vp_norm: self.vp_norm,
-            timestep_spacing: self.timestep_spacing,
+            scheduler: self.scheduler_config,
             preview: self.preview.clone(),
             taesd: self.taesd.as_ref().map(|it| it.path.clone()),
             safety_checker: self.safety_checker.as_ref().map(|it| it.path.clone()),
@@ -190,6 +191,7 @@ impl ModelManifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TimestepSpacing;
 
     const MANIFEST: &str = r#"
 name = "small"
@@ -244,6 +246,15 @@ beta = 0.6
         let refiner = refined("model = \"other\"\nswitch_at = 0.5").unwrap().refiner;
         assert_eq!(refiner.unwrap().switch_at, 0.5);
         assert!(refined("switch_at = 0.5").is_err());
+    }
+
+    #[test]
+    fn a_manifest_corrects_the_schedule() {
+        let text = format!("{MANIFEST}[scheduler_config]\ntimestep_spacing = \"trailing\"\n");
+        let overrides = load(&text).unwrap().load_options().scheduler;
+        assert_eq!(overrides.timestep_spacing, Some(TimestepSpacing::Trailing));
+        let text = text.replace("trailing", "sideways");
+        assert!(load(&text).unwrap_err().to_string().contains("sideways"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::error::{DiffusionError, Result};
 pub(crate) use model_index::{ModelIndex, PipelineFamily};
 pub(crate) use safety::{ClipVisionConfig, ImageProcessorConfig};
 pub(crate) use scheduler::{BetaSchedule, SchedulerConfig, SolverType};
-pub use scheduler::{PredictionType, TimestepSpacing};
+pub use scheduler::{PredictionType, SchedulerOverrides, TimestepSpacing};
 pub(crate) use text_encoder::TextEncoderConfig;
 pub(crate) use unet::{MidBlock, UNetConfig};
 pub(crate) use vae::VaeConfig;

@@ -50,14 +50,40 @@ pub enum TimestepSpacing {
     Trailing,
 }
 
-/// The second-order rule of DPM-Solver++.
+/// The rule of a multistep solver. Each takes those that are another's for its own default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SolverType {
+    /// DPM-Solver's default.
     #[default]
-    #[serde(alias = "logrho", alias = "bh1", alias = "bh2")]
     Midpoint,
+    /// DPM-Solver's other.
     Heun,
+    /// DEIS's.
+    Logrho,
+    /// UniPC's for few steps without guidance.
+    Bh1,
+    /// UniPC's default.
+    Bh2,
+}
+
+/// Which equation a DPM-Solver follows, of the noise or of the clean latents (++), as it is or with added noise (SDE).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+enum AlgorithmType {
+    #[default]
+    #[serde(rename = "dpmsolver++", alias = "dpmsolver", alias = "deis")]
+    Ordinary,
+    #[serde(rename = "sde-dpmsolver++", alias = "sde-dpmsolver")]
+    Stochastic,
+}
+
+/// The variance of the noise that DDPM adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum VarianceType {
+    #[serde(alias = "fixed_small_log")]
+    FixedSmall,
+    FixedLarge,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -74,6 +100,21 @@ enum Interpolation {
     #[default]
     Linear,
     LogLinear,
+}
+
+/// Settings that stand in for those of the checkpoint's own file, where that is missing or says something else than how
+/// the model was trained: the base model's file beside distilled weights, say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchedulerOverrides {
+    /// What the denoiser's output stands for.
+    pub prediction_type: Option<PredictionType>,
+    /// Which training timesteps the steps fall on.
+    pub timestep_spacing: Option<TimestepSpacing>,
+    /// Whether the noise schedule is stretched to end in pure noise.
+    pub rescale_betas_zero_snr: Option<bool>,
+    /// Steps that a latent consistency model was distilled on.
+    pub original_inference_steps: Option<usize>,
 }
 
 /// The settings in the file.
@@ -101,15 +142,28 @@ pub(crate) struct SchedulerConfig {
     pub timestep_spacing: Option<TimestepSpacing>,
     #[serde(default)]
     pub use_karras_sigmas: bool,
+    #[serde(default)]
+    pub use_exponential_sigmas: bool,
     pub sigma_min: Option<f64>,
     pub sigma_max: Option<f64>,
     #[serde(default)]
     pub solver_type: SolverType,
+    #[serde(default = "second_order")]
+    pub solver_order: usize,
+    #[serde(default)]
+    pub disable_corrector: Vec<usize>,
     #[serde(default = "yes")]
     pub lower_order_final: bool,
     #[serde(default)]
     pub euler_at_final: bool,
     pub lambda_min_clipped: Option<f64>,
+    #[serde(default = "original_steps")]
+    pub original_inference_steps: usize,
+    #[serde(default = "timestep_scaling")]
+    pub timestep_scaling: f64,
+    #[serde(default)]
+    algorithm_type: AlgorithmType,
+    variance_type: Option<VarianceType>,
     #[serde(default)]
     interpolation_type: Interpolation,
     #[serde(default)]
@@ -131,6 +185,15 @@ fn beta_start() -> f64 {
 fn beta_end() -> f64 {
     0.02
 }
+fn second_order() -> usize {
+    2
+}
+fn original_steps() -> usize {
+    50
+}
+fn timestep_scaling() -> f64 {
+    10.0
+}
 fn yes() -> bool {
     true
 }
@@ -148,10 +211,12 @@ impl SchedulerConfig {
             &object,
             &[
                 ("thresholding", &off),
-                ("use_exponential_sigmas", &off),
                 ("use_beta_sigmas", &off),
                 ("use_lu_lambdas", &off),
                 ("use_flow_sigmas", &off),
+                ("use_dynamic_shifting", &off),
+                ("predict_x0", &[json!(true)]),
+                ("solver_order", &[json!(1), json!(2), json!(3)]),
                 (
                     "variance_type",
                     &[
@@ -163,10 +228,39 @@ impl SchedulerConfig {
                 ("timestep_type", &[json!("discrete")]),
             ],
         )?;
+        // Other equations than the variance-preserving one that all samplers here follow.
+        let class = object.get("_class_name").and_then(|class| class.as_str());
+        if let Some(class) = class.filter(|class| class.starts_with("EDM") || class.starts_with("FlowMatch"))
+        {
+            return Err(unsupported(
+                path,
+                "_class_name",
+                class,
+                "supported: the schedulers of Stable Diffusion",
+            ));
+        }
         let mut config: Self = typed(path, object)?;
         config.corrected = family == PipelineFamily::StableDiffusion;
         config.check(path)?;
         Ok(config)
+    }
+
+    /// Puts `overrides` in place of what the file at `path` says.
+    ///
+    /// # Errors
+    /// If one is out of range.
+    pub fn override_with(&mut self, overrides: &SchedulerOverrides, path: &Path) -> Result<()> {
+        let SchedulerOverrides {
+            prediction_type,
+            timestep_spacing,
+            rescale_betas_zero_snr,
+            original_inference_steps,
+        } = *overrides;
+        self.prediction_type = prediction_type.unwrap_or(self.prediction_type);
+        self.timestep_spacing = timestep_spacing.or(self.timestep_spacing);
+        self.rescale_betas_zero_snr = rescale_betas_zero_snr.unwrap_or(self.rescale_betas_zero_snr);
+        self.original_inference_steps = original_inference_steps.unwrap_or(self.original_inference_steps);
+        self.check(path)
     }
 
     fn check(&self, path: &Path) -> Result<()> {
@@ -184,6 +278,18 @@ impl SchedulerConfig {
                 self.num_train_timesteps,
                 "2 to 100000",
             ));
+        }
+        if !(1..=self.num_train_timesteps).contains(&self.original_inference_steps) {
+            return Err(unsupported(
+                path,
+                "original_inference_steps",
+                self.original_inference_steps,
+                &format!("1 to {}", self.num_train_timesteps),
+            ));
+        }
+        if self.use_karras_sigmas && self.use_exponential_sigmas {
+            let reason = "`use_karras_sigmas` and `use_exponential_sigmas` exclude each other";
+            return Err(DiffusionError::malformed(path, reason));
         }
         match &self.trained_betas {
             Some(betas) if betas.len() != self.num_train_timesteps => {
@@ -227,15 +333,27 @@ impl SchedulerConfig {
         }
     }
 
-    /// Whether DDIM clips its estimate of the clean latents.
+    /// Whether `class` clips its estimate of the clean latents.
     ///
-    /// On by default in the class, switched off by diffusers' SD 1.x pipeline if the file (or the class that wrote it)
+    /// On by default in DDIM and DDPM, switched off by diffusers' SD 1.x pipeline if the file (or the class that wrote it)
     /// has the setting at all.
     pub fn clip_sample(&self, class: &str) -> bool {
         match self.clip_sample {
             Some(clip) => clip && !self.corrected,
-            None => !(self.corrected && self.wrote(class)),
+            None => {
+                matches!(class, "DDIMScheduler" | "DDPMScheduler") && !(self.corrected && self.wrote(class))
+            }
         }
+    }
+
+    /// Whether DPM-Solver adds noise at every step.
+    pub fn is_stochastic(&self) -> bool {
+        self.algorithm_type == AlgorithmType::Stochastic
+    }
+
+    /// Whether the noise that DDPM adds has the variance of the forward process.
+    pub fn large_variance(&self) -> bool {
+        self.variance_type == Some(VarianceType::FixedLarge)
     }
 
     /// Whether the noise level after the last step is the smallest of training instead of 0.
@@ -243,9 +361,10 @@ impl SchedulerConfig {
         self.final_sigmas_type == FinalSigmas::SigmaMin
     }
 
-    /// Whether Euler's noise levels are spaced evenly in their logarithm instead of looked up by timestep.
-    pub fn log_linear(&self) -> bool {
-        self.interpolation_type == Interpolation::LogLinear
+    /// Whether the noise levels of `class` are spaced evenly in their logarithm instead of looked up by timestep. Only
+    /// Euler's class knows that.
+    pub fn log_linear(&self, class: &str) -> bool {
+        class == "EulerDiscreteScheduler" && self.interpolation_type == Interpolation::LogLinear
     }
 
     /// A schedule for tests.

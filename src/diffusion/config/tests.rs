@@ -90,9 +90,49 @@ fn the_scheduler_corrections_of_the_sd_pipeline_apply() {
 }
 
 #[test]
-fn a_flow_scheduler_is_refused() {
-    let (_folder, path) = write(r#"{"use_flow_sigmas": true}"#);
-    assert!(SchedulerConfig::read(&path, PipelineFamily::StableDiffusion).is_err());
+fn other_schedulers_and_settings_are_refused() {
+    for (text, key) in [
+        (r#"{"use_flow_sigmas": true}"#, "use_flow_sigmas"),
+        (
+            r#"{"_class_name": "FlowMatchEulerDiscreteScheduler"}"#,
+            "_class_name",
+        ),
+        (r#"{"_class_name": "EDMEulerScheduler"}"#, "_class_name"),
+        (r#"{"use_beta_sigmas": true}"#, "use_beta_sigmas"),
+        (r#"{"solver_order": 4}"#, "solver_order"),
+        (r#"{"predict_x0": false}"#, "predict_x0"),
+        (r#"{"variance_type": "learned_range"}"#, "variance_type"),
+        (r#"{"algorithm_type": "dpmsolver+++"}"#, "dpmsolver+++"),
+        (r#"{"original_inference_steps": 0}"#, "original_inference_steps"),
+        (
+            r#"{"use_karras_sigmas": true, "use_exponential_sigmas": true}"#,
+            "use_exponential_sigmas",
+        ),
+    ] {
+        let (_folder, path) = write(text);
+        let error = SchedulerConfig::read(&path, PipelineFamily::StableDiffusion).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+#[test]
+fn a_manifest_stands_in_for_the_schedulers_file() {
+    let (_folder, path) =
+        write(r#"{"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"}"#);
+    let mut config = SchedulerConfig::read(&path, PipelineFamily::StableDiffusionXl).unwrap();
+    let overrides = SchedulerOverrides {
+        timestep_spacing: Some(TimestepSpacing::Trailing),
+        original_inference_steps: Some(100),
+        ..Default::default()
+    };
+    config.override_with(&overrides, &path).unwrap();
+    assert_eq!(config.timestep_spacing, Some(TimestepSpacing::Trailing));
+    assert_eq!(config.original_inference_steps, 100);
+    let wrong = SchedulerOverrides {
+        original_inference_steps: Some(1001),
+        ..overrides
+    };
+    assert!(config.override_with(&wrong, &path).is_err());
 }
 
 /// The keys that published `unet/config.json` files have, with the values that matter here.

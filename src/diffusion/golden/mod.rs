@@ -78,9 +78,13 @@ struct Comparison {
 
 impl Comparison {
     fn add(&mut self, what: &str, found: &Tensor, expected: &Tensor) {
+        self.add_within(TOLERANCE, what, found, expected);
+    }
+
+    fn add_within(&mut self, tolerance: f32, what: &str, found: &Tensor, expected: &Tensor) {
         let error = relative_error(found, expected);
         self.count += 1;
-        if error.is_nan() || error >= TOLERANCE {
+        if error.is_nan() || error >= tolerance {
             self.differing.push(format!("{what}: relative error {error}"));
         }
     }

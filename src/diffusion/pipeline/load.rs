@@ -8,7 +8,7 @@ use candle_core::{DType, Device};
 use super::denoiser::Denoiser;
 use super::{ModelInfo, Pipeline};
 use crate::checkpoint::{Checkpoint, Part};
-use crate::config::TimestepSpacing;
+use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
 use crate::models::{AutoencoderKl, TinyDecoder, UNet2DConditionModel};
@@ -33,8 +33,8 @@ pub struct LoadOptions {
     pub dtype: Option<Precision>,
     /// What mixed embeddings are rescaled to.
     pub vp_norm: VpNorm,
-    /// Where the steps fall, in place of what the checkpoint's scheduler says.
-    pub timestep_spacing: Option<TimestepSpacing>,
+    /// What stands in for settings of the checkpoint's `scheduler_config.json`.
+    pub scheduler: SchedulerOverrides,
     /// The map for previews; fitted when first needed if absent.
     pub preview: Option<LatentRgb>,
     /// The tiny decoder (TAESD) for previews, instead of the map: a folder in the diffusers layout or one file.
@@ -79,7 +79,7 @@ impl Pipeline {
         let memory = options.vae_memory.unwrap_or(VAE_MEMORY);
         let vae = AutoencoderKl::new(checkpoint.vae.clone(), &weights, memory)?;
         let mut scheduler = checkpoint.scheduler.clone();
-        scheduler.timestep_spacing = options.timestep_spacing.or(scheduler.timestep_spacing);
+        scheduler.override_with(&options.scheduler, folder)?;
         let scale = checkpoint.vae.scale();
         let info = ModelInfo {
             name: options.name.clone().unwrap_or_else(|| checkpoint.name()),

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::noise_schedule::{alphas_cumprod, timesteps};
-use super::{Scheduler, Step, combine};
+use super::{Scheduler, Step, clean_latents, combine};
 use crate::config::{PredictionType, SchedulerConfig, TimestepSpacing};
 
 const CLASS: &str = "DDIMScheduler";
@@ -64,13 +64,11 @@ impl Scheduler for DdimScheduler {
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {
         let (alpha, next) = self.alphas[step];
         let (signal, noise) = (alpha.sqrt(), (1.0 - alpha).sqrt());
-        let (clean, epsilon) = match self.prediction {
-            PredictionType::Epsilon => (combine(1.0 / signal, x, -noise / signal, output)?, output.clone()),
-            PredictionType::Sample => (output.clone(), combine(1.0 / noise, x, -signal / noise, output)?),
-            PredictionType::VPrediction => (
-                combine(signal, x, -noise, output)?,
-                combine(signal, output, noise, x)?,
-            ),
+        let clean = clean_latents(self.prediction, alpha, output, x)?;
+        let epsilon = match self.prediction {
+            PredictionType::Epsilon => output.clone(),
+            PredictionType::Sample => combine(1.0 / noise, x, -signal / noise, output)?,
+            PredictionType::VPrediction => combine(signal, output, noise, x)?,
         };
         let clean = match self.clip {
             Some(range) => clean.clamp(-range, range)?,

@@ -3,12 +3,12 @@
 use candle_core::{Result, Tensor};
 
 use super::noise_schedule::{
-    interpolate, karras, linspace, logarithms, sigmas, single, time_of_sigma, timesteps,
+    SigmaSpacing, interpolate, linspace, logarithms, sigmas, single, spread, time_of_sigma, timesteps,
 };
 use super::{Scheduler, Step, combine};
 use crate::config::{PredictionType, SchedulerConfig, TimestepSpacing};
 
-/// The noise levels of one picture, shared by the plain and the ancestral method.
+/// The noise levels of one picture, shared by the plain, the ancestral and Heun's method.
 pub(super) struct EulerTables {
     pub timesteps: Vec<f64>,
     /// One more than there are steps: the level after the last.
@@ -18,33 +18,35 @@ pub(super) struct EulerTables {
 }
 
 impl EulerTables {
-    pub fn new(config: &SchedulerConfig, steps: usize, class: &str, use_karras: bool) -> Self {
+    pub fn new(config: &SchedulerConfig, steps: usize, class: &str, sigma_spacing: SigmaSpacing) -> Self {
         let table = sigmas(config);
         let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Linspace);
         let offset = config.steps_offset(class);
         let mut timesteps = timesteps(spacing, config.num_train_timesteps, steps, offset, false);
         timesteps.iter_mut().for_each(|t| *t = single(*t));
         let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
-        if config.log_linear() {
-            let (first, last) = (table[0].ln(), table[table.len() - 1].ln());
-            sigmas = linspace(last, first, steps + 1)
+        // One level more than there are steps, the last being where they end.
+        if config.log_linear(class) {
+            let (lowest, highest) = (table[0].ln(), table[table.len() - 1].ln());
+            sigmas = linspace(highest, lowest, steps + 1)
                 .into_iter()
-                .take(steps)
                 .map(f64::exp)
                 .collect();
         }
-        if use_karras {
-            let min = config.sigma_min.unwrap_or(sigmas[steps - 1]);
-            let max = config.sigma_max.unwrap_or(sigmas[0]);
+        let min = config.sigma_min.unwrap_or(sigmas[sigmas.len() - 1]);
+        let max = config.sigma_max.unwrap_or(sigmas[0]);
+        if let Some(spread) = spread(sigma_spacing, min, max, steps) {
             let logs = logarithms(&table);
-            sigmas = karras(min, max, steps);
+            sigmas = spread;
             timesteps = sigmas
                 .iter()
                 .map(|&sigma| single(time_of_sigma(&logs, sigma)))
                 .collect();
         }
+        if sigmas.len() == steps {
+            sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });
+        }
         sigmas.iter_mut().for_each(|sigma| *sigma = single(*sigma));
-        sigmas.push(if config.ends_at_sigma_min() { table[0] } else { 0.0 });
         let max = sigmas.iter().copied().fold(0.0, f64::max);
         let init_noise_sigma = match spacing {
             TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
@@ -75,11 +77,19 @@ impl EulerTables {
         }
     }
 
+    /// How the latents change with the noise level, dx/dσ.
+    pub fn slope(&self, step: usize, clean: &Tensor, x: &Tensor) -> Result<Tensor> {
+        divide(&(x - clean)?, self.sigmas[step])
+    }
+
     /// Moves the latents along the line to `clean`, from the step's noise level to level `to`.
     pub fn advance(&self, step: usize, clean: &Tensor, x: &Tensor, to: f64) -> Result<Tensor> {
-        let sigma = self.sigmas[step];
-        let derivative = divide(&(x - clean)?, sigma)?;
-        combine(1.0, x, to - sigma, &derivative)
+        combine(1.0, x, to - self.sigmas[step], &self.slope(step, clean, x)?)
+    }
+
+    /// Clean latents at the noise level of step `step`.
+    pub fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        combine(1.0, clean, self.sigmas[step], noise)
     }
 }
 
@@ -94,9 +104,9 @@ pub(super) struct EulerScheduler {
 }
 
 impl EulerScheduler {
-    pub fn new(config: &SchedulerConfig, steps: usize, karras: bool) -> Self {
+    pub fn new(config: &SchedulerConfig, steps: usize, spacing: SigmaSpacing) -> Self {
         Self {
-            tables: EulerTables::new(config, steps, "EulerDiscreteScheduler", karras),
+            tables: EulerTables::new(config, steps, "EulerDiscreteScheduler", spacing),
         }
     }
 }
@@ -115,7 +125,7 @@ impl Scheduler for EulerScheduler {
     }
 
     fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
-        combine(1.0, clean, self.tables.sigmas[step], noise)
+        self.tables.add_noise(clean, noise, step)
     }
 
     fn step(&mut self, step: usize, output: &Tensor, x: &Tensor, _noise: Option<&Tensor>) -> Result<Step> {

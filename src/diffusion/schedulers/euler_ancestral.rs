@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::euler::EulerTables;
+use super::noise_schedule::SigmaSpacing;
 use super::{Scheduler, Step, combine};
 use crate::config::SchedulerConfig;
 
@@ -14,8 +15,8 @@ pub(super) struct EulerAncestralScheduler {
 }
 
 impl EulerAncestralScheduler {
-    pub fn new(config: &SchedulerConfig, steps: usize, karras: bool) -> Self {
-        let mut tables = EulerTables::new(config, steps, "EulerAncestralDiscreteScheduler", karras);
+    pub fn new(config: &SchedulerConfig, steps: usize, spacing: SigmaSpacing) -> Self {
+        let mut tables = EulerTables::new(config, steps, "EulerAncestralDiscreteScheduler", spacing);
         // This method always ends without noise.
         tables.sigmas[steps] = 0.0;
         Self { tables }
@@ -45,7 +46,7 @@ impl Scheduler for EulerAncestralScheduler {
     }
 
     fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
-        combine(1.0, clean, self.tables.sigmas[step], noise)
+        self.tables.add_noise(clean, noise, step)
     }
 
     // Drawn even where none is added, at the end, as diffusers does.

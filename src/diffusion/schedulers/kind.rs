@@ -14,55 +14,126 @@ use crate::error::DiffusionError;
 pub enum SchedulerKind {
     /// DDIM with η = 0: deterministic, first order.
     Ddim,
+    /// DDPM: adds fresh noise at every step; wants many of them.
+    Ddpm,
     /// Euler steps in noise level: deterministic, first order.
     Euler,
     /// Euler with Karras' spacing of noise levels.
     EulerKarras,
+    /// Euler with noise levels evenly spaced in their logarithm.
+    EulerExponential,
     /// Euler that removes more noise than it must and adds fresh noise, which keeps changing the picture.
     EulerAncestral,
     /// The same with Karras' spacing.
     EulerAncestralKarras,
+    /// Heun's method: deterministic, second order, two passes of the denoiser a step.
+    Heun,
+    /// The same with Karras' spacing.
+    HeunKarras,
+    /// The same with exponential spacing.
+    HeunExponential,
     /// DPM-Solver++(2M): deterministic, second order; good from about 15 steps.
     Dpmpp2m,
     /// The same with Karras' spacing.
     Dpmpp2mKarras,
+    /// The same with exponential spacing.
+    Dpmpp2mExponential,
+    /// DPM-Solver++(2M) on the stochastic equation: adds fresh noise at every step.
+    Dpmpp2mSde,
+    /// The same with Karras' spacing.
+    Dpmpp2mSdeKarras,
+    /// The same with exponential spacing.
+    Dpmpp2mSdeExponential,
+    /// UniPC: deterministic predictor and corrector, second order; good from about 8 steps.
+    UniPc,
+    /// The same with Karras' spacing.
+    UniPcKarras,
+    /// The same with exponential spacing.
+    UniPcExponential,
+    /// Latent consistency models: 1 to 8 steps, and only for checkpoints distilled for it.
+    Lcm,
 }
 
 impl SchedulerKind {
     /// All samplers, in the order they are listed to people.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 20] = [
         Self::Ddim,
+        Self::Ddpm,
         Self::Euler,
         Self::EulerAncestral,
+        Self::Heun,
         Self::Dpmpp2m,
+        Self::Dpmpp2mSde,
+        Self::UniPc,
+        Self::Lcm,
         Self::EulerKarras,
         Self::EulerAncestralKarras,
+        Self::HeunKarras,
         Self::Dpmpp2mKarras,
+        Self::Dpmpp2mSdeKarras,
+        Self::UniPcKarras,
+        Self::EulerExponential,
+        Self::HeunExponential,
+        Self::Dpmpp2mExponential,
+        Self::Dpmpp2mSdeExponential,
+        Self::UniPcExponential,
     ];
 
     /// The name used in commands, manifests and receipts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ddim => "ddim",
+            Self::Ddpm => "ddpm",
             Self::Euler => "euler",
             Self::EulerKarras => "euler_karras",
+            Self::EulerExponential => "euler_exponential",
             Self::EulerAncestral => "euler_a",
             Self::EulerAncestralKarras => "euler_a_karras",
+            Self::Heun => "heun",
+            Self::HeunKarras => "heun_karras",
+            Self::HeunExponential => "heun_exponential",
             Self::Dpmpp2m => "dpmpp_2m",
             Self::Dpmpp2mKarras => "dpmpp_2m_karras",
+            Self::Dpmpp2mExponential => "dpmpp_2m_exponential",
+            Self::Dpmpp2mSde => "dpmpp_2m_sde",
+            Self::Dpmpp2mSdeKarras => "dpmpp_2m_sde_karras",
+            Self::Dpmpp2mSdeExponential => "dpmpp_2m_sde_exponential",
+            Self::UniPc => "unipc",
+            Self::UniPcKarras => "unipc_karras",
+            Self::UniPcExponential => "unipc_exponential",
+            Self::Lcm => "lcm",
         }
     }
 
-    /// The sampler that a checkpoint's own configuration names; DPM-Solver++(2M) where that one is not here (PNDM, LMS,
-    /// UniPC and others), since it reaches the same quality in the fewest steps.
+    /// The sampler that a checkpoint's own configuration names, or the nearest one that is here.
+    ///
+    /// Not here are multistep methods of the noise (PNDM, LMS, DEIS), single-step DPM-Solver and KDPM2 (which costs two
+    /// passes a step). DPM-Solver++(2M) stands in for them: deterministic as they are, and as good in fewer passes.
+    /// KDPM2's ancestral form becomes ancestral Euler, the stochastic DPM-Solvers the stochastic DPM-Solver++.
     pub(crate) fn of_config(config: &SchedulerConfig) -> Self {
-        match (config.class.as_str(), config.use_karras_sigmas) {
-            ("DDIMScheduler", _) => Self::Ddim,
-            ("EulerDiscreteScheduler", false) => Self::Euler,
-            ("EulerDiscreteScheduler", true) => Self::EulerKarras,
-            ("EulerAncestralDiscreteScheduler", _) => Self::EulerAncestral,
-            ("DPMSolverMultistepScheduler", true) => Self::Dpmpp2mKarras,
-            _ => Self::Dpmpp2m,
+        let of_spacing = |plain, karras, exponential| {
+            if config.use_karras_sigmas {
+                karras
+            } else if config.use_exponential_sigmas {
+                exponential
+            } else {
+                plain
+            }
+        };
+        match config.class.as_str() {
+            "DDIMScheduler" => Self::Ddim,
+            "DDPMScheduler" => Self::Ddpm,
+            "LCMScheduler" => Self::Lcm,
+            "EulerAncestralDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" => Self::EulerAncestral,
+            "EulerDiscreteScheduler" => of_spacing(Self::Euler, Self::EulerKarras, Self::EulerExponential),
+            "HeunDiscreteScheduler" => of_spacing(Self::Heun, Self::HeunKarras, Self::HeunExponential),
+            "UniPCMultistepScheduler" => of_spacing(Self::UniPc, Self::UniPcKarras, Self::UniPcExponential),
+            class if class == "DPMSolverSDEScheduler" || config.is_stochastic() => of_spacing(
+                Self::Dpmpp2mSde,
+                Self::Dpmpp2mSdeKarras,
+                Self::Dpmpp2mSdeExponential,
+            ),
+            _ => of_spacing(Self::Dpmpp2m, Self::Dpmpp2mKarras, Self::Dpmpp2mExponential),
         }
     }
 }

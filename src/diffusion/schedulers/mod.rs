@@ -1,21 +1,36 @@
 //! Samplers: the rules that turn the denoiser's outputs into steps from noise to latents.
 //!
 //! Each is one file of plain f64 tables, computed once for a picture's number of steps, and a rule for one step. They
-//! follow diffusers 0.42 exactly (golden tests compare whole loops), with one deliberate difference: `trailing` spacing
-//! gives exactly as many steps as asked for, where diffusers' floating-point range gives one too many for 61, 103 and
-//! others, ending at timestep −1.
+//! follow diffusers 0.42 exactly (golden tests compare whole loops of 1 to 50 steps), with few deliberate differences.
+//! `trailing` spacing gives exactly as many steps as asked for, where diffusers' floating-point range gives one too many
+//! for 61, 103 and others, ending at timestep −1. Where diffusers divides by zero (two equal noise levels; no signal left
+//! and noise predicted), the result here is finite. Heun's method honours a schedule that ends in pure noise.
 
 mod ddim;
-mod dpmpp_2m;
+mod ddpm;
+mod dpmpp;
 mod euler;
 mod euler_ancestral;
+mod heun;
 mod kind;
+mod lcm;
+mod levels;
 mod noise_schedule;
+mod unipc;
 
 use candle_core::{Result, Tensor};
 
-use crate::config::SchedulerConfig;
+use crate::config::{PredictionType, SchedulerConfig};
+use ddim::DdimScheduler;
+use ddpm::DdpmScheduler;
+use dpmpp::DpmppScheduler;
+use euler::EulerScheduler;
+use euler_ancestral::EulerAncestralScheduler;
+use heun::HeunScheduler;
 pub use kind::SchedulerKind;
+use lcm::LcmScheduler;
+use noise_schedule::SigmaSpacing;
+use unipc::UniPcScheduler;
 
 /// One picture's sampler: tables for its number of steps, and what it remembers of earlier steps.
 ///
@@ -86,19 +101,41 @@ impl SchedulerKind {
         config: &SchedulerConfig,
         steps: usize,
     ) -> crate::error::Result<Box<dyn Scheduler>> {
+        use SigmaSpacing::{Exponential, Karras, Plain};
+        let dpmpp = |spacing| Box::new(DpmppScheduler::new(config, steps, spacing, false));
+        let dpmpp_sde = |spacing| Box::new(DpmppScheduler::new(config, steps, spacing, true));
         Ok(match self {
-            Self::Ddim => Box::new(ddim::DdimScheduler::new(config, steps)),
-            Self::Euler => Box::new(euler::EulerScheduler::new(config, steps, false)),
-            Self::EulerKarras => Box::new(euler::EulerScheduler::new(config, steps, true)),
-            Self::EulerAncestral => Box::new(euler_ancestral::EulerAncestralScheduler::new(
-                config, steps, false,
-            )),
-            Self::EulerAncestralKarras => {
-                Box::new(euler_ancestral::EulerAncestralScheduler::new(config, steps, true))
-            }
-            Self::Dpmpp2m => Box::new(dpmpp_2m::Dpmpp2mScheduler::new(config, steps, false)),
-            Self::Dpmpp2mKarras => Box::new(dpmpp_2m::Dpmpp2mScheduler::new(config, steps, true)),
+            Self::Ddim => Box::new(DdimScheduler::new(config, steps)),
+            Self::Ddpm => Box::new(DdpmScheduler::new(config, steps)),
+            Self::Euler => Box::new(EulerScheduler::new(config, steps, Plain)),
+            Self::EulerKarras => Box::new(EulerScheduler::new(config, steps, Karras)),
+            Self::EulerExponential => Box::new(EulerScheduler::new(config, steps, Exponential)),
+            Self::EulerAncestral => Box::new(EulerAncestralScheduler::new(config, steps, Plain)),
+            Self::EulerAncestralKarras => Box::new(EulerAncestralScheduler::new(config, steps, Karras)),
+            Self::Heun => Box::new(HeunScheduler::new(config, steps, Plain)),
+            Self::HeunKarras => Box::new(HeunScheduler::new(config, steps, Karras)),
+            Self::HeunExponential => Box::new(HeunScheduler::new(config, steps, Exponential)),
+            Self::Dpmpp2m => dpmpp(Plain),
+            Self::Dpmpp2mKarras => dpmpp(Karras),
+            Self::Dpmpp2mExponential => dpmpp(Exponential),
+            Self::Dpmpp2mSde => dpmpp_sde(Plain),
+            Self::Dpmpp2mSdeKarras => dpmpp_sde(Karras),
+            Self::Dpmpp2mSdeExponential => dpmpp_sde(Exponential),
+            Self::UniPc => Box::new(UniPcScheduler::new(config, steps, Plain)),
+            Self::UniPcKarras => Box::new(UniPcScheduler::new(config, steps, Karras)),
+            Self::UniPcExponential => Box::new(UniPcScheduler::new(config, steps, Exponential)),
+            Self::Lcm => Box::new(LcmScheduler::new(config, steps)?),
         })
+    }
+}
+
+/// The clean latents that the denoiser's output implies where a share ᾱ of signal is left.
+fn clean_latents(prediction: PredictionType, alpha: f64, output: &Tensor, x: &Tensor) -> Result<Tensor> {
+    let (signal, noise) = (alpha.sqrt(), (1.0 - alpha).sqrt());
+    match prediction {
+        PredictionType::Epsilon => combine(1.0 / signal, x, -noise / signal, output),
+        PredictionType::VPrediction => combine(signal, x, -noise, output),
+        PredictionType::Sample => Ok(output.clone()),
     }
 }
 

@@ -4,16 +4,36 @@
 //! diffusers rounds it. It matters in two places: Karras' spacing rounds to whole timesteps, where one bit can tip the
 //! balance, and at very high noise the samplers subtract nearly equal numbers.
 
-use crate::config::{BetaSchedule, SchedulerConfig, TimestepSpacing};
+use crate::config::{BetaSchedule, PredictionType, SchedulerConfig, TimestepSpacing};
 
 /// ᾱ at the last timestep when the schedule ends in pure noise: small instead of 0, so that the noise level is finite.
 const ALMOST_ZERO: f32 = 1.0 / (1u32 << 24) as f32;
+/// How noise levels lie between the highest and the lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SigmaSpacing {
+    /// Where the timesteps are.
+    Plain,
+    /// Evenly in their ρ-th root, which puts more steps at low noise (Karras et al. 2022, equation 5).
+    Karras,
+    /// Evenly in their logarithm.
+    Exponential,
+}
+
 /// Karras' ρ (Karras et al. 2022, section 3): how much the steps crowd at low noise.
 const RHO: f64 = 7.0;
 
-/// ᾱ, the share of signal left, at each training timestep. May be 0 at the last one (zero terminal SNR).
+/// ᾱ, the share of signal left, at each training timestep. May be 0 at the last one (zero terminal SNR), but not where
+/// the denoiser predicts noise, which says nothing about the signal there.
 pub(super) fn alphas_cumprod(config: &SchedulerConfig) -> Vec<f64> {
-    cumulative(config).into_iter().map(f64::from).collect()
+    let predicts_noise = config.prediction_type == PredictionType::Epsilon;
+    let alphas = cumulative(config).into_iter().map(|alpha| {
+        if alpha == 0.0 && predicts_noise {
+            ALMOST_ZERO
+        } else {
+            alpha
+        }
+    });
+    alphas.map(f64::from).collect()
 }
 
 fn cumulative(config: &SchedulerConfig) -> Vec<f32> {
@@ -140,9 +160,12 @@ pub(super) fn timesteps(
 }
 
 /// Timesteps `ratio = train / count` apart, down from `top − 1`; exactly `count` of them, or fewer if `top` is too low.
+///
+/// Many lie half-way between two timesteps, so the distance is rounded as numpy's `arange` rounds it.
 pub(super) fn trailing(top: usize, train: usize, count: usize) -> Vec<f64> {
     let (top, ratio) = (top as f64, train as f64 / count as f64);
-    let times = (0..count).map(|i| (top - i as f64 * ratio).round_ties_even() - 1.0);
+    let distance = (top - ratio) - top;
+    let times = (0..count).map(|i| (top + i as f64 * distance).round_ties_even() - 1.0);
     times.map(|t| t.max(0.0)).collect()
 }
 
@@ -172,13 +195,20 @@ pub(super) fn interpolate(table: &[f64], at: f64) -> f64 {
     table[low] + (table[high] - table[low]) * share
 }
 
-/// `count` noise levels from `max` to `min`, evenly spaced in their ρ-th root.
-pub(super) fn karras(min: f64, max: f64, count: usize) -> Vec<f64> {
-    let (min, max) = (min.powf(1.0 / RHO), max.powf(1.0 / RHO));
-    linspace(0.0, 1.0, count)
-        .into_iter()
-        .map(|ramp| (max + ramp * (min - max)).powf(RHO))
-        .collect()
+/// `count` noise levels from `max` to `min`; `None` if the timesteps say where they lie.
+pub(super) fn spread(spacing: SigmaSpacing, min: f64, max: f64, count: usize) -> Option<Vec<f64>> {
+    match spacing {
+        SigmaSpacing::Plain => None,
+        SigmaSpacing::Exponential => {
+            let logarithms = linspace(max.ln(), min.ln(), count).into_iter();
+            Some(logarithms.map(f64::exp).collect())
+        }
+        SigmaSpacing::Karras => {
+            let (min, max) = (min.powf(1.0 / RHO), max.powf(1.0 / RHO));
+            let ramp = linspace(0.0, 1.0, count).into_iter();
+            Some(ramp.map(|share| (max + share * (min - max)).powf(RHO)).collect())
+        }
+    }
 }
 
 /// The (fractional) training timestep whose noise level is `sigma`, interpolating in the logarithm.

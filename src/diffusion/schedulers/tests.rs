@@ -3,11 +3,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCHEDULES: [&str; 5] = [
+const SCHEDULES: [&str; 7] = [
     r#"{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}"#,
     r#"{"beta_schedule": "linear"}"#,
     r#"{"beta_schedule": "squaredcos_cap_v2"}"#,
     r#"{"beta_schedule": "scaled_linear", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    r#"{"beta_schedule": "scaled_linear", "rescale_betas_zero_snr": true}"#,
+    r#"{"solver_order": 3, "solver_type": "bh1", "lower_order_final": false, "final_sigmas_type": "sigma_min"}"#,
     r#"{"num_train_timesteps": 200, "prediction_type": "sample", "steps_offset": 1}"#,
 ];
 
@@ -28,10 +30,11 @@ proptest! {
         schedule in 0..SCHEDULES.len(),
         spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
     ) {
+        prop_assume!(kind != SchedulerKind::Lcm || steps <= 50);
         let config = config(schedule, spacing);
         let mut scheduler = kind.build(&config, steps).unwrap();
         let times = scheduler.timesteps().to_vec();
-        prop_assert_eq!(times.len(), steps);
+        prop_assert_eq!(times.len(), scheduler.order() * steps - (scheduler.order() - 1));
         prop_assert!(times.windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", times);
         prop_assert!(times.iter().all(|&t| t >= 0.0 && t < config.num_train_timesteps as f64));
         let sigma = scheduler.init_noise_sigma();
@@ -39,7 +42,7 @@ proptest! {
 
         let mut latents = (Tensor::new(&[0.5f32, -1.5, 2.0], &Device::Cpu).unwrap() * sigma).unwrap();
         let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
-        for step in 0..steps {
+        for step in 0..times.len() {
             let input = scheduler.scale_input(&latents, step).unwrap();
             let output = (input * 0.1).unwrap();
             let noise = scheduler.needs_noise(step).then_some(&noise);
@@ -58,6 +61,7 @@ proptest! {
         spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
     ) {
         prop_assume!(kind != SchedulerKind::Ddim || spacing == "leading");
+        prop_assume!(kind != SchedulerKind::Lcm || steps <= 50);
         let config = SchedulerConfig::from_json(&format!(
             r#"{{"prediction_type": "sample", "clip_sample": false, "timestep_spacing": "{spacing}"}}"#
         ));
@@ -65,7 +69,7 @@ proptest! {
         let noise = Tensor::new(&[0.3f32, -0.2, 1.0], &Device::Cpu).unwrap();
         let mut scheduler = kind.build(&config, steps).unwrap();
         let mut latents = (&noise * scheduler.init_noise_sigma()).unwrap();
-        for step in 0..steps {
+        for step in 0..scheduler.timesteps().len() {
             let noise = scheduler.needs_noise(step).then_some(&noise);
             latents = scheduler.step(step, &clean, &latents, noise).unwrap().next;
         }
@@ -88,6 +92,7 @@ proptest! {
         spacing in proptest::sample::select(&["leading", "linspace", "trailing"][..]),
     ) {
         prop_assume!(kind != SchedulerKind::Ddim || spacing == "leading");
+        prop_assume!(kind != SchedulerKind::Lcm || steps <= 50);
         let config = SchedulerConfig::from_json(&format!(
             r#"{{"prediction_type": "sample", "clip_sample": false, "timestep_spacing": "{spacing}"}}"#
         ));
@@ -106,6 +111,76 @@ proptest! {
         for (found, wanted) in found.iter().zip(clean.to_vec1::<f32>().unwrap()) {
             prop_assert!((found - wanted).abs() < 1e-3, "{}: {} instead of {}", kind, found, wanted);
         }
+    }
+}
+
+#[test]
+fn lcm_takes_no_more_steps_than_it_was_distilled_on() {
+    let config = SchedulerConfig::from_json(r#"{"original_inference_steps": 40}"#);
+    let lcm = SchedulerKind::Lcm;
+    assert_eq!(
+        lcm.build(&config, 4).unwrap().timesteps(),
+        [999.0, 749.0, 499.0, 249.0]
+    );
+    assert_eq!(lcm.build(&config, 40).unwrap().timesteps().len(), 40);
+    let error = lcm.build(&config, 41).err().unwrap().to_string();
+    assert!(error.starts_with("steps") && error.contains("40"), "{error}");
+}
+
+/// The settings that the published few-step checkpoints have, and the timesteps they were distilled on.
+#[test]
+fn distilled_checkpoints_get_their_timesteps() {
+    let sd = r#""beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear""#;
+    let trailing = format!(
+        r#"{{"_class_name": "EulerAncestralDiscreteScheduler", {sd}, "timestep_spacing": "trailing"}}"#
+    );
+    for (config, kind, steps, expected) in [
+        (trailing.as_str(), "euler_a", 1, vec![999.0]),
+        (&trailing, "euler_a", 4, vec![999.0, 749.0, 499.0, 249.0]),
+        (&trailing, "euler", 2, vec![999.0, 499.0]),
+        (
+            &trailing,
+            "euler",
+            8,
+            vec![999.0, 874.0, 749.0, 624.0, 499.0, 374.0, 249.0, 124.0],
+        ),
+        (&trailing, "lcm", 4, vec![999.0, 759.0, 499.0, 259.0]),
+    ] {
+        let config = SchedulerConfig::from_json(config);
+        let kind: SchedulerKind = kind.parse().unwrap();
+        assert_eq!(
+            kind.build(&config, steps).unwrap().timesteps(),
+            expected,
+            "{kind}"
+        );
+        assert_eq!(SchedulerKind::of_config(&config), SchedulerKind::EulerAncestral);
+    }
+}
+
+#[test]
+fn the_file_names_the_sampler_and_its_spacing() {
+    for (file, kind) in [
+        (r#"{"_class_name": "PNDMScheduler"}"#, "dpmpp_2m"),
+        (r#"{"_class_name": "UniPCMultistepScheduler"}"#, "unipc"),
+        (r#"{"_class_name": "LCMScheduler"}"#, "lcm"),
+        (r#"{"_class_name": "DDPMScheduler"}"#, "ddpm"),
+        (
+            r#"{"_class_name": "HeunDiscreteScheduler", "use_karras_sigmas": true}"#,
+            "heun_karras",
+        ),
+        (
+            r#"{"_class_name": "EulerDiscreteScheduler", "use_exponential_sigmas": true}"#,
+            "euler_exponential",
+        ),
+        (
+            r#"{"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": true}"#,
+            "dpmpp_2m_sde_karras",
+        ),
+    ] {
+        assert_eq!(
+            SchedulerKind::of_config(&SchedulerConfig::from_json(file)).name(),
+            kind
+        );
     }
 }
 
