@@ -85,6 +85,10 @@ impl Backend for Busy {
         Ok(())
     }
 
+    fn row_pixels(&self, (): &()) -> u64 {
+        1
+    }
+
     fn progress(&self, (): &()) -> Progress {
         Progress { done: 0, total: 1 }
     }

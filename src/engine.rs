@@ -122,6 +122,7 @@ fn pool_options(config: &Config) -> PoolOptions {
         queue_capacity: config.pool.queue_capacity,
         waiting_per_user: config.pool.waiting_per_user,
         max_slots: config.pool.max_slots,
+        max_pixels: config.pool.max_pixels,
         preview_every: config.pool.preview_every,
         job_deadline: Duration::from_secs(config.pool.job_deadline_s),
         limits: limits(&config.limits),
@@ -187,6 +188,10 @@ impl Backend for PipelineBackend {
 
     fn step(&mut self, slots: &mut [&mut Slot]) -> Result<(), BackendError> {
         self.pipeline.step(slots).map_err(failed)
+    }
+
+    fn row_pixels(&self, slot: &Slot) -> u64 {
+        slot.row_pixels() as u64
     }
 
     fn progress(&self, slot: &Slot) -> Progress {

@@ -87,7 +87,8 @@ pub struct ImagineArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     negative: String,
 
-    /// ddim, euler, euler_a, dpmpp_2m; the last three also with _karras
+    /// ddim, ddpm, lcm, euler_a, euler, heun, dpmpp_2m, dpmpp_2m_sde, unipc; from euler_a on also with _karras, from euler
+    /// on with _exponential
     #[arg(long, value_name = "NAME")]
     scheduler: Option<SchedulerKind>,
 
@@ -200,7 +201,7 @@ pub fn run(args: ImagineArgs, config: &Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let mut finals = Vec::new();
-    for group in requests.chunks(config.pool.max_slots.max(1)) {
+    for group in requests.chunks(joined(&requests, config)) {
         let started = Instant::now();
         let slots = denoise(&pipeline, group)?;
         for (params, slot) in group.iter().zip(&slots) {
@@ -309,6 +310,15 @@ fn row(latents: &Tensor, k: u64, count: u64) -> anyhow::Result<Tensor> {
         "the file has latents for {rows} pictures, {count} are asked for"
     );
     Ok(latents.narrow(0, if rows == 1 { 0 } else { k as usize }, 1)?)
+}
+
+/// How many of these pictures, all of one size, are denoised together.
+fn joined(requests: &[GenerationParams], config: &Config) -> usize {
+    let pixels = requests.first().map_or(1, |first| first.width * first.height);
+    let fit = config.pool.max_pixels / (pixels as u64).max(1);
+    usize::try_from(fit)
+        .unwrap_or(usize::MAX)
+        .clamp(1, config.pool.max_slots.max(1))
 }
 
 /// Takes all pictures to their last step, together.

@@ -153,6 +153,8 @@ pub struct Pool {
     pub waiting_per_user: usize,
     /// Pictures denoised together on one device.
     pub max_slots: usize,
+    /// Pixels of the pictures denoised together on one device.
+    pub max_pixels: u64,
     /// Denoising steps between previews; 0 for none.
     pub preview_every: u32,
     /// Seconds after which a running job is given up.

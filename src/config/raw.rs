@@ -177,6 +177,12 @@ impl Raw {
             "must be 1 to 64",
         )?;
         ensure(
+            pool.max_pixels >= 1,
+            "pool.max_pixels",
+            pool.max_pixels,
+            "must be at least 1",
+        )?;
+        ensure(
             pool.job_deadline_s >= 1,
             "pool.job_deadline_s",
             pool.job_deadline_s,

@@ -17,7 +17,7 @@ fn defaults_are_valid_and_hold_no_token() {
     let config = Config::defaults().unwrap();
     assert!(config.discord.token.is_none());
     assert_eq!(config.generation.steps, None);
-    assert_eq!(config.pool.max_slots, 4);
+    assert_eq!((config.pool.max_slots, config.pool.max_pixels), (4, 2 << 20));
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub trait Backend {
     /// it was: the pool gives those that did not move another try alone, to find the one at fault.
     fn step(&mut self, slots: &mut [&mut Self::Slot]) -> Result<(), BackendError>;
 
+    /// Tells what a slot adds to its next joint step: the pixels of its picture, times the rows it takes in the
+    /// denoiser's batch.
+    fn row_pixels(&self, slot: &Self::Slot) -> u64;
+
     /// Tells how far a slot is.
     fn progress(&self, slot: &Self::Slot) -> Progress;
 

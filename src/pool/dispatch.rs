@@ -165,7 +165,7 @@ impl Dispatcher {
     pub(crate) fn claim(&mut self, worker: usize, now: Instant) -> Vec<Claim> {
         self.expire(now);
         let mut claims = Vec::new();
-        while self.phase != Phase::Stopped && self.workers[worker].has_room() {
+        while self.phase != Phase::Stopped && self.has_room(worker) {
             let Some(ticket) = self.queue.pop() else { break };
             let Some(entry) = self.jobs.get_mut(&ticket.id) else {
                 continue;
@@ -302,6 +302,25 @@ impl Dispatcher {
         Some(entry)
     }
 
+    /// Tells whether the next picture may begin on a worker. The next one only: were a smaller one let past it, a large
+    /// one might never get its turn.
+    fn has_room(&self, worker: usize) -> bool {
+        let worker = &self.workers[worker];
+        let pixels = |id: &JobId| self.jobs.get(id).map_or(0, |entry| entry.job.request.pixels());
+        let next = self.queue.order().next().map_or(0, |ticket| pixels(&ticket.id));
+        let in_flight: u64 = worker.in_flight.iter().map(|(id, _)| pixels(id)).sum();
+        worker.in_flight.is_empty()
+            || (worker.in_flight.len() < worker.limit && in_flight + next <= self.options.max_pixels)
+    }
+
+    /// Reckons how many pictures of the sizes that are asked for now a worker draws at once.
+    fn places(&self, worker: &Worker) -> usize {
+        let pixels: u64 = self.jobs.values().map(|entry| entry.job.request.pixels()).sum();
+        let mean = (pixels / self.jobs.len().max(1) as u64).max(1);
+        let fit = usize::try_from(self.options.max_pixels / mean).unwrap_or(usize::MAX);
+        worker.limit.min(fit.max(1)).max(worker.in_flight.len())
+    }
+
     fn id_of(&self, serial: u64) -> Option<JobId> {
         self.jobs
             .iter()
@@ -341,7 +360,7 @@ impl Dispatcher {
             return HashMap::new();
         }
         let in_flight: usize = ready.iter().map(|worker| worker.in_flight.len()).sum();
-        let room: usize = ready.iter().map(|worker| worker.limit).sum();
+        let room: usize = ready.iter().map(|worker| self.places(worker)).sum();
         let pictures = in_flight + self.queue.order().take(room).count();
         let batch = pictures.clamp(1, room.max(1)).div_ceil(ready.len());
 
@@ -361,12 +380,6 @@ impl Dispatcher {
             Some((ticket.id, takes(&ticket.id, steps)?))
         });
         ready_times(busy, room.saturating_sub(in_flight), waiting)
-    }
-}
-
-impl Worker {
-    fn has_room(&self) -> bool {
-        self.in_flight.len() < self.limit
     }
 }
 

@@ -13,6 +13,10 @@ pub struct PoolOptions {
     pub waiting_per_user: usize,
     /// Pictures that one device denoises jointly, at least 1. More give throughput, fewer give each picture speed.
     pub max_slots: usize,
+    /// Pixels that one device denoises jointly, of all pictures together, at least 1: what memory grows with. Counted
+    /// for pictures of two rows in the denoiser's batch, as guidance needs; one of four rows counts twice. A picture
+    /// that is larger by itself is denoised alone.
+    pub max_pixels: u64,
     /// Steps between two previews of a job; 0 for none.
     pub preview_every: u32,
     /// Longest time from [`submit`](crate::WorkerPool::submit) to the end of a job, waiting included. Checked
@@ -28,6 +32,7 @@ impl Default for PoolOptions {
             queue_capacity: 64,
             waiting_per_user: 3,
             max_slots: 4,
+            max_pixels: 2 << 20,
             preview_every: 5,
             job_deadline: Duration::from_secs(30 * 60),
             limits: LimitOptions::default(),

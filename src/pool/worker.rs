@@ -177,11 +177,32 @@ impl<B: Backend> Turns<'_, B> {
 
     /// Takes one step with each of these slots, in joint steps as large as memory allows.
     fn step(&mut self, places: &[usize]) -> Result<(), BackendError> {
-        let limit = self.shared.with(|core| core.limit(self.index));
-        for batch in places.chunks(limit) {
-            self.step_jointly(batch)?;
+        for batch in self.batches(places)? {
+            self.step_jointly(&batch)?;
         }
         Ok(())
+    }
+
+    /// Parts these slots, in their order, into joint steps that are neither too many pictures nor too many pixels.
+    fn batches(&self, places: &[usize]) -> Result<Vec<Vec<usize>>, BackendError> {
+        let (limit, most) = self
+            .shared
+            .with(|core| (core.limit(self.index), core.row_pixels()));
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        let mut pixels = 0;
+        for place in places {
+            let own = guard(|| Ok(self.backend.row_pixels(&self.slots[*place].slot)))
+                .map_err(Fault::into_backend_error)?;
+            pixels += own;
+            match batches.last_mut() {
+                Some(batch) if batch.len() < limit && pixels <= most => batch.push(*place),
+                _ => {
+                    batches.push(vec![*place]);
+                    pixels = own;
+                }
+            }
+        }
+        Ok(batches)
     }
 
     /// Takes one joint step. If it fails, looks for the one at fault: out of memory by halves, anything else one by

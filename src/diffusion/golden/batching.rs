@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ops::testing::bits;
-use crate::{Conditioning, GenerationParams, Slot};
+use crate::{Conditioning, GenerationParams, NoiseKind, Slot};
 
 fn params(pipeline: &Pipeline, seed: u64) -> GenerationParams {
     GenerationParams {
@@ -85,6 +85,68 @@ fn a_picture_is_the_same_alone_and_among_others() {
             assert_eq!(Some(alone), among.as_ref(), "{model}, request {i}");
         }
     }
+}
+
+/// One request a sampler, with all step counts, modes and kinds of noise mixed; in each turn some wait, some are stepped
+/// together, and now and then one is cancelled and begun anew.
+#[test]
+fn whoever_joins_leaves_or_is_cancelled_changes_no_bit() {
+    let pipeline = load("sd", VpNorm::Keep);
+    let modes = [
+        Conditioning::Embedding,
+        Conditioning::Guidance,
+        Conditioning::Reference,
+    ];
+    let requests: Vec<_> = crate::SchedulerKind::ALL
+        .into_iter()
+        .enumerate()
+        .map(|(i, scheduler)| GenerationParams {
+            scheduler,
+            steps: 1 + i % 6,
+            seed: i as u64 / 2,
+            noise: [NoiseKind::Portable, NoiseKind::Torch][i % 2],
+            conditioning: modes[i % 3],
+            guidance: [1.0, 4.0, 7.5][i / 3 % 3],
+            beta: [0.0, 0.4, 0.9][i / 5 % 3],
+            ..params(&pipeline, 0)
+        })
+        .collect();
+    let alone: Vec<_> = requests.iter().map(|params| run(&pipeline, params)).collect();
+    let mut word = 1u32;
+    let mut chance = |of: u32| {
+        word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (word >> 16).is_multiple_of(of)
+    };
+    let mut waiting: Vec<usize> = (0..requests.len()).collect();
+    let mut slots: Vec<(usize, Slot)> = Vec::new();
+    let (mut finished, mut cancelled) = (0, 0);
+    while finished < requests.len() {
+        while let Some(i) = waiting.pop() {
+            slots.push((i, pipeline.start(&requests[i]).unwrap()));
+            if chance(3) {
+                break;
+            }
+        }
+        let mut joint: Vec<&mut Slot> = Vec::new();
+        for (_, slot) in &mut slots {
+            if !chance(3) {
+                joint.push(slot);
+            }
+        }
+        pipeline.step(&mut joint).unwrap();
+        slots.retain(|(i, slot)| {
+            if slot.is_finished() {
+                assert!(bits(slot.latents()) == alone[*i], "{}", requests[*i].scheduler);
+                finished += 1;
+            } else if cancelled < 10 && chance(8) {
+                cancelled += 1;
+                waiting.push(*i);
+                return false;
+            }
+            !slot.is_finished()
+        });
+    }
+    assert!(cancelled > 3, "{cancelled}");
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Slot {
         self.stages.iter().find(|stage| !stage.steps.is_empty())
     }
 
+    /// Pixels of the picture that is being denoised, times [`Slot::rows`]: what the memory of a step grows with.
+    pub fn row_pixels(&self) -> usize {
+        self.rows() * self.width * self.height
+    }
+
     /// Applies the sampler to the denoiser's guided output. If it fails, the slot is as it was before.
     pub(super) fn advance(&mut self, output: &Tensor) -> Result<()> {
         let Some(stage) = self.stages.iter_mut().find(|stage| !stage.steps.is_empty()) else {

@@ -129,12 +129,24 @@ impl Dispatcher {
                 limit,
                 "out of memory: fewer pictures are drawn at once"
             );
+        } else if limit > before {
+            tracing::info!(
+                worker,
+                before,
+                limit,
+                "no lack of memory for a while: more pictures are drawn at once"
+            );
         }
         self.moved = true;
     }
 
     pub(crate) fn limit(&self, worker: usize) -> usize {
         self.workers[worker].limit
+    }
+
+    /// Row pixels that one joint step may have: two rows of each pixel.
+    pub(crate) fn row_pixels(&self) -> u64 {
+        self.options.max_pixels.saturating_mul(2)
     }
 
     /// Takes a picture back that could not begin now because others fill the memory; its turn comes first again.

@@ -163,6 +163,7 @@ pub(super) struct Fake(Stage);
 pub(super) struct Slot {
     seed: u64,
     prompt: String,
+    row_pixels: u64,
     progress: Progress,
     stage: Stage,
 }
@@ -201,6 +202,7 @@ impl Backend for Fake {
         Ok(Slot {
             seed,
             prompt: request.prompt.clone(),
+            row_pixels: request.pixels() * if request.conditioning == "embedding" { 2 } else { 4 },
             progress,
             stage: self.0.clone(),
         })
@@ -242,6 +244,10 @@ impl Backend for Fake {
             ok: result.is_ok(),
         });
         result
+    }
+
+    fn row_pixels(&self, slot: &Slot) -> u64 {
+        slot.row_pixels
     }
 
     fn progress(&self, slot: &Slot) -> Progress {

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fake::{Call, PATIENCE, Stage, job, picture};
+use super::fake::{Call, Calls, PATIENCE, Stage, job, picture};
 use super::*;
 use crate::{JobError, JobEvent, JobEvents, LimitOptions, Rate, Scope};
 
@@ -9,6 +9,7 @@ fn options(max_slots: usize) -> PoolOptions {
         queue_capacity: 8,
         waiting_per_user: 8,
         max_slots,
+        max_pixels: 1 << 30,
         preview_every: 0,
         job_deadline: Duration::from_secs(3600),
         limits: LimitOptions::unlimited(),

@@ -222,3 +222,69 @@ async fn an_estimate_comes_with_the_first_measurement() {
     stage.open();
     pictures_of(&mut waiting).await;
 }
+
+fn sized(id: JobId, user: UserId, count: u8, side: u32, conditioning: &str) -> Job {
+    let mut job = job(id, user, count, "x");
+    (job.request.width, job.request.height) = (side, side);
+    job.request.conditioning = conditioning.to_owned();
+    job
+}
+
+/// How many pictures each joint step had.
+fn sizes(calls: &Calls) -> Vec<usize> {
+    let steps = calls.so_far().into_iter().filter_map(|call| match call {
+        Call::Step { seeds, .. } => Some(seeds.len()),
+        _ => None,
+    });
+    steps.collect()
+}
+
+#[tokio::test]
+async fn pictures_are_joined_as_their_pixels_allow() {
+    for (side, conditioning, expected) in [
+        (64, "embedding", vec![4; 3]),
+        // Four times the pixels, a quarter of the pictures.
+        (128, "embedding", vec![1; 12]),
+        // Four rows each: all begin, but a forward takes two.
+        (64, "guidance", vec![2; 6]),
+        // Larger than anything that was allowed: alone.
+        (256, "reference", vec![1; 12]),
+    ] {
+        let (stage, calls) = Stage::new();
+        let options = PoolOptions {
+            max_pixels: 4 * 64 * 64,
+            ..options(4)
+        };
+        let pool = WorkerPool::start(stage.backends(1), options);
+        let mut handle = pool.submit(sized(1, 10, 4, side, conditioning)).unwrap();
+        assert_eq!(pictures_of(&mut handle).await.len(), 4);
+        assert_eq!(sizes(&calls), expected, "{side} {conditioning}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_picture_is_not_overtaken_for_ever() {
+    let (stage, calls) = Stage::halted();
+    let options = PoolOptions {
+        max_pixels: 4 * 64 * 64,
+        ..options(4)
+    };
+    let pool = WorkerPool::start(stage.backends(1), options);
+    let mut small = pool.submit(sized(1, 10, 1, 64, "embedding")).unwrap();
+    calls.find(|call| *call == Call::Start { seed: 1000 });
+    let mut large = pool.submit(sized(2, 20, 1, 128, "embedding")).unwrap();
+    let mut late = pool.submit(sized(3, 30, 1, 64, "embedding")).unwrap();
+    stage.open();
+    for handle in [&mut small, &mut large, &mut late] {
+        pictures_of(handle).await;
+    }
+    let begun: Vec<u64> = calls
+        .so_far()
+        .into_iter()
+        .filter_map(|call| match call {
+            Call::Start { seed } => Some(seed),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begun, [2000, 3000]);
+}

@@ -123,6 +123,20 @@ async fn out_of_memory_halves_the_batch_says_so_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_halved_batch_grows_again_when_memory_has_sufficed_for_a_while() {
+    let (stage, _calls) = Stage::new();
+    stage.rules().memory = Some(2);
+    let pool = WorkerPool::start(stage.backends(1), options(4));
+    pictures_of(&mut pool.submit(job(1, 10, 4, "x")).unwrap()).await;
+    assert_eq!(pool.status().slots_total, 2);
+    stage.rules().memory = None;
+    let mut long = job(2, 10, 1, "x");
+    long.request.steps = 600;
+    pictures_of(&mut pool.submit(long).unwrap()).await;
+    assert_eq!(pool.status().slots_total, 4);
+}
+
+#[tokio::test]
 async fn a_picture_that_does_not_fit_alone_fails_its_job() {
     let (stage, _calls) = Stage::new();
     stage.rules().memory = Some(0);
