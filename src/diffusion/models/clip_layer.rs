@@ -64,8 +64,8 @@ impl ClipLayer {
             self.v_proj.forward(&normed)?,
         );
         let mixed = attention(&q, &k, &v, heads, scale, causal)?;
-        let x = (x + self.out_proj.forward(&mixed)?)?;
+        let x = self.out_proj.forward_add(&mixed, x)?;
         let hidden = self.fc1.forward(&self.layer_norm2.forward(&x)?)?;
-        &x + self.fc2.forward(&activation.forward(&hidden)?)?
+        self.fc2.forward_add(&activation.forward(&hidden)?, &x)
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use crate::ops::{Activation, Conv2d, GroupNorm, Linear};
+use crate::ops::{Activation, Added, Conv2d, GroupNorm, Linear};
 use crate::weights::Weights;
 
 /// Sizes of a residual block.
@@ -66,18 +66,26 @@ impl ResnetBlock2D {
     /// Applies the block to (pictures, channels, height, width). `time` is (pictures, features), already activated: it is
     /// the same for all blocks.
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let hidden = self.conv1.forward(&self.activated(&self.norm1, x)?)?;
         let time = match (&self.time_emb_proj, time) {
-            (Some(projection), Some(time)) => Some(
-                projection
-                    .forward(time)?
-                    .unsqueeze(D::Minus1)?
-                    .unsqueeze(D::Minus1)?,
-            ),
+            (Some(projection), Some(time)) => Some(projection.forward(time)?),
             _ => None,
         };
-        let hidden = match time {
+        let activated = self.activated(&self.norm1, x)?;
+        let hidden = match &time {
+            Some(time) if !self.config.scale_shift => {
+                let added = Added {
+                    channels: Some(time),
+                    ..Default::default()
+                };
+                self.conv1.forward_add(&activated, added)?
+            }
+            _ => self.conv1.forward(&activated)?,
+        };
+        // The largest tensors of a picture: none is kept longer than it is needed.
+        drop(activated);
+        let activated = match &time {
             Some(time) if self.config.scale_shift => {
+                let time = time.unsqueeze(D::Minus1)?.unsqueeze(D::Minus1)?;
                 let parts = time.chunk(2, 1)?;
                 let normed = self.norm2.forward(&hidden)?;
                 let scaled = normed
@@ -85,14 +93,18 @@ impl ResnetBlock2D {
                     .broadcast_add(&parts[1])?;
                 self.config.activation.forward(&scaled)?
             }
-            Some(time) => self.activated(&self.norm2, &hidden.broadcast_add(&time)?)?,
-            None => self.activated(&self.norm2, &hidden)?,
+            _ => self.activated(&self.norm2, &hidden)?,
         };
-        let hidden = self.conv2.forward(&hidden)?;
-        let sum = match &self.conv_shortcut {
-            Some(shortcut) => (shortcut.forward(x)? + hidden)?,
-            None => (x + hidden)?,
+        drop(hidden);
+        let shortcut = match &self.conv_shortcut {
+            Some(shortcut) => &shortcut.forward(x)?,
+            None => x,
         };
+        let added = Added {
+            shortcut: Some(shortcut),
+            ..Default::default()
+        };
+        let sum = self.conv2.forward_add(&activated, added)?;
         if self.config.output_scale == 1.0 {
             Ok(sum)
         } else {

@@ -47,7 +47,11 @@ impl Upsample2D {
     /// `size` (height, width) is given where the wanted resolution is not twice the present one (odd sizes).
     pub fn forward(&self, x: &Tensor, size: Option<(usize, usize)>) -> Result<Tensor> {
         let (_, _, height, width) = x.dims4()?;
-        let (height, width) = size.unwrap_or((2 * height, 2 * width));
-        self.conv.forward(&x.upsample_nearest2d(height, width)?)
+        match size {
+            Some(size) if size != (2 * height, 2 * width) => {
+                self.conv.forward(&x.upsample_nearest2d(size.0, size.1)?)
+            }
+            _ => self.conv.forward_doubled(x),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The fully connected layer.
 
 use candle_core::{Result, Tensor};
-use rayon::prelude::*;
 
-use super::matmul::{Matrix, matmul, with_storage};
-use super::{is_fast, with_values};
+use super::gated::gated;
+use super::product::{Dense, Finish, Transposed, panel_width, product};
+use super::projection::{to_pixels, to_tokens};
+use super::{geglu, is_fast, with_values};
 use crate::weights::{Parameter, Weights};
 
 /// `y = x · Wᵀ + b`, W of shape (out, in) as torch stores it.
@@ -34,40 +35,107 @@ impl Linear {
 
     /// Applies the layer to the last axis; the first axis counts pictures.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let weight = self.weight.tensor()?;
+        self.apply(x, None)
+    }
+
+    /// Applies the layer and adds `shortcut`, shaped like the result.
+    pub fn forward_add(&self, x: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        self.apply(x, Some(shortcut))
+    }
+
+    /// Applies the layer, splits the result's last axis in two halves and multiplies the first with GELU of the second.
+    pub fn forward_geglu(&self, x: &Tensor) -> Result<Tensor> {
+        let &[output, input] = self.weight.dims() else {
+            candle_core::bail!("a layer's weight has two axes, not {:?}", self.weight.dims());
+        };
+        let half = output / 2;
+        let rows = x.elem_count() / input.max(1);
+        if let Some(weight) = self.weight.values()
+            && is_fast(x)
+            && output % 2 == 0
+            && x.dims().last() == Some(&input)
+        {
+            let bias = self.bias.as_ref().map(Tensor::to_vec1::<f32>).transpose()?;
+            let y = with_values(x, |values| {
+                let x = Dense { values, depth: input };
+                gated(rows, &x, weight, bias.as_deref(), half, panel_width())
+            })?;
+            if let Some(y) = y {
+                let mut shape = x.dims().to_vec();
+                shape.pop();
+                shape.push(half);
+                return Tensor::from_vec(y, shape, x.device());
+            }
+        }
+        geglu(&self.forward(x)?)
+    }
+
+    /// Applies the layer to the channels of (pictures, channels, height, width): (pictures, pixels, out).
+    pub fn forward_to_tokens(&self, x: &Tensor) -> Result<Tensor> {
+        to_tokens(&self.weight, self.bias.as_ref(), x)
+    }
+
+    /// Applies the layer to (pictures, pixels, features) and adds `shortcut`, (pictures, out, height, width), whose shape
+    /// the result has.
+    pub fn forward_to_pixels(&self, tokens: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        to_pixels(&self.weight, self.bias.as_ref(), tokens, shortcut)
+    }
+
+    fn apply(&self, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if super::cuda::takes(x) {
-            return super::cuda::linear(x, &weight, self.bias.as_ref(), None);
+            return super::cuda::linear(x, &self.weight.tensor()?, self.bias.as_ref(), shortcut);
         }
-        if !is_fast(x) {
-            return candle_nn::Module::forward(&candle_nn::Linear::new(weight, self.bias.clone()), x);
-        }
-        let (output, input) = weight.dims2()?;
-        let pictures = x.dim(0)?;
-        let rows = x.elem_count() / (pictures * input).max(1);
+        let &[output, input] = self.weight.dims() else {
+            candle_core::bail!("a layer's weight has two axes, not {:?}", self.weight.dims());
+        };
+        let values = match self.weight.values() {
+            Some(values) if is_fast(x) => values,
+            _ => {
+                let layer = candle_nn::Linear::new(self.weight.tensor()?, self.bias.clone());
+                let y = candle_nn::Module::forward(&layer, x)?;
+                return match shortcut {
+                    Some(shortcut) => y + shortcut,
+                    None => Ok(y),
+                };
+            }
+        };
         let mut shape = x.dims().to_vec();
         if shape.pop() != Some(input) {
             candle_core::bail!("a layer from {input} values cannot take {:?}", x.dims());
         }
         shape.push(output);
-        let mut y = Vec::with_capacity(pictures * rows * output);
-        with_storage(x, |x, start| {
-            with_storage(&weight, |w, weight_start| {
-                let w = Matrix::dense(w, weight_start, output, input).transposed();
-                for picture in 0..pictures {
-                    let x = Matrix::dense(x, start + picture * rows * input, rows, input);
-                    y.extend_from_slice(&matmul(x, w)?);
-                }
-                Ok(())
+        let rows = x.elem_count() / input.max(1);
+        let bias = match &self.bias {
+            Some(bias) => Some(bias.to_vec1::<f32>()?),
+            None => None,
+        };
+        let run = |shortcut: Option<&[f32]>| {
+            let panels = Transposed {
+                values,
+                pictures: 1,
+                out: output,
+                depth: input,
+                width: panel_width(),
+                m: rows,
+            };
+            let finish = Finish {
+                column_bias: bias.as_deref(),
+                shortcut,
+                ..Default::default()
+            };
+            with_values(x, |values| {
+                let x = Dense { values, depth: input };
+                product(rows, input, &x, &panels, output, rows * output, finish)
             })
-        })?;
-        if let Some(bias) = &self.bias {
-            with_values(bias, |bias| {
-                y.par_chunks_mut(output).with_min_len(32).for_each(|row| {
-                    row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-                });
-            })?;
-        }
+        };
+        let y = match shortcut {
+            Some(shortcut) if shortcut.dims() != shape => {
+                candle_core::bail!("a shortcut of {:?} beside {shape:?}", shortcut.dims())
+            }
+            Some(shortcut) => with_values(shortcut, |values| run(Some(values)))??,
+            None => run(None)?,
+        };
         Tensor::from_vec(y, shape, x.device())
     }
 }
@@ -76,13 +144,19 @@ impl Linear {
 mod tests {
     use super::*;
     use crate::ops::testing::{bits, noise, relative_error};
+    use candle_core::DType;
     use candle_nn::Module;
+    use proptest::prelude::*;
 
     #[test]
     fn it_agrees_with_candle_and_ignores_the_batch() {
-        for (pictures, rows, input, output) in
-            [(1, 1, 3, 5), (3, 1, 40, 64), (2, 77, 33, 129), (4, 256, 64, 512)]
-        {
+        for (pictures, rows, input, output) in [
+            (1, 1, 3, 5),
+            (3, 1, 40, 64),
+            (2, 77, 33, 129),
+            (4, 256, 64, 512),
+            (2, 9, 1000, 40),
+        ] {
             let layer = Linear {
                 weight: Parameter::owned(&noise(1, (output, input))).unwrap(),
                 bias: Some(noise(2, output)),
@@ -95,6 +169,45 @@ mod tests {
                 let alone = layer.forward(&x.narrow(0, picture, 1).unwrap()).unwrap();
                 assert_eq!(bits(&alone), bits(&y.narrow(0, picture, 1).unwrap()));
             }
+        }
+    }
+
+    #[test]
+    fn the_gated_layer_is_the_layer_and_the_gate() {
+        for (pictures, rows, input, half) in
+            [(1, 1, 8, 32), (2, 100, 40, 64), (2, 130, 500, 96), (1, 7, 9, 20)]
+        {
+            let layer = Linear {
+                weight: Parameter::owned(&noise(1, (2 * half, input))).unwrap(),
+                bias: Some(noise(2, 2 * half)),
+            };
+            let x = noise(3, (pictures, rows, input));
+            let expected = geglu(&layer.forward(&x).unwrap()).unwrap();
+            assert_eq!(bits(&layer.forward_geglu(&x).unwrap()), bits(&expected));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn any_shape_precision_and_shortcut_agrees_with_candle(
+            rows in 1..40usize, input in 1..450usize, output in 1..70usize, format in 0..3usize, shortcut: bool,
+        ) {
+            let dtype = [DType::F32, DType::F16, DType::BF16][format];
+            let weight = noise(1, (output, input)).to_dtype(dtype).unwrap();
+            let layer = Linear { weight: Parameter::owned(&weight).unwrap(), bias: None };
+            let x = noise(2, (1, rows, input));
+            let stock = candle_nn::Linear::new(weight.to_dtype(DType::F32).unwrap(), None);
+            let mut expected = stock.forward(&x).unwrap();
+            let y = if shortcut {
+                let shortcut = noise(3, (1, rows, output));
+                expected = (expected + &shortcut).unwrap();
+                layer.forward_add(&x, &shortcut).unwrap()
+            } else {
+                layer.forward(&x).unwrap()
+            };
+            prop_assert!(relative_error(&y, &expected) < 1e-5);
         }
     }
 }

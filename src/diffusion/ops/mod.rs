@@ -1,13 +1,24 @@
 //! The arithmetic kernels under the models, and the layers made of them.
 //!
 //! Every operation here has a path for f32 on processors and candle's own operations for everything else; with the `cuda`
-//! feature some have a third, for NVIDIA GPUs (module `cuda`). Why the first: candle lays weights and images out anew in every convolution, runs softmax on one thread, and joins the
-//! pictures of a batch into one matrix product, whose rounding can then depend on how many pictures travel together.
-//! These kernels multiply each picture on its own with operands of fixed shapes, so **a picture's bits do not depend on
-//! its neighbours in the batch**; nothing above this module needs to care. The price is measured in `benches/`.
+//! feature some have a third, for NVIDIA GPUs (module `cuda`). Why the first: candle lays weights and images out anew in
+//! every convolution, runs softmax on one thread, and the rounding of its matrix products can depend on how many pictures
+//! travel together. Here every result is one sum in a fixed order, so **a picture's bits do not depend on its neighbours in
+//! the batch**; nothing above this module needs to care. Speed and memory are measured in `benches/against_diffusers` and
+//! told in `docs/performance.md`.
 //!
-//! All of it is safe code: matrix products go through candle to the `gemm` crate, which picks AVX-512, AVX2 or NEON at
-//! run time.
+//! Kernels are written over vectors ([`simd`]) and compiled for AVX-512, AVX2 and any other machine; the best is chosen at
+//! run time. `unsafe` is theirs alone: what this module offers is safe, checks sizes, and is tested against candle.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`simd`] | vectors, and the choice among instruction sets |
+//! | [`product`] | the matrix product under layers and convolutions |
+//! | [`gated`] | a layer and GEGLU in one pass |
+//! | [`projection`] | between pixels and tokens |
+//! | [`winograd`] | 3×3 convolutions with a quarter of the products |
+//! | [`attention`](mod@attention) | attention without a matrix of scores |
+//! | [`norm`], [`activation`], [`fast_math`] | passes over all values |
 
 mod activation;
 mod attention;
@@ -15,15 +26,19 @@ mod conv;
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
 mod fast_math;
+mod gated;
 mod linear;
-mod matmul;
 mod norm;
+mod product;
+mod projection;
+mod simd;
+mod winograd;
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
 
 pub(crate) use activation::{Activation, geglu, silu};
 pub(crate) use attention::attention;
-pub(crate) use conv::Conv2d;
+pub(crate) use conv::{Added, Conv2d};
 pub(crate) use linear::Linear;
 pub(crate) use norm::{GroupNorm, LayerNorm};
 

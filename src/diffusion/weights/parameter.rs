@@ -179,11 +179,7 @@ impl Parameter {
 impl Values<'_> {
     /// Widens all values to f32, which is exact.
     pub fn to_f32(self) -> Vec<f32> {
-        let len = match self {
-            Self::F32(values) => values.len(),
-            Self::F16(values) => values.len(),
-            Self::Bf16(values) => values.len(),
-        };
+        let len = self.len();
         let mut wide = Vec::with_capacity(len);
         self.extend_f32(0..len, &mut wide);
         wide
@@ -203,6 +199,15 @@ impl Values<'_> {
                 to.resize(start + count, 0.0);
                 values[range].convert_to_f32_slice(&mut to[start..]);
             }
+        }
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F16(values) => values.len(),
+            Self::Bf16(values) => values.len(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, attention, geglu};
+use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, attention};
 use crate::weights::Weights;
 
 /// Sizes of a transformer stack.
@@ -59,30 +59,19 @@ impl Transformer2DModel {
 
     /// `x` is (pictures, channels, height, width), `text` (pictures, tokens, features).
     pub fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
-        let (pictures, channels, height, width) = x.dims4()?;
-        let to_tokens = |x: &Tensor| {
-            x.reshape((pictures, channels, height * width))?
-                .transpose(1, 2)?
-                .contiguous()
-        };
-        let to_pixels = |x: &Tensor| {
-            x.transpose(1, 2)?
-                .contiguous()?
-                .reshape((pictures, channels, height, width))
-        };
         let normed = self.norm.forward(x)?;
         let mut tokens = match &self.proj_in {
-            Projection::Linear(layer) => layer.forward(&to_tokens(&normed)?)?,
-            Projection::Conv(layer) => to_tokens(&layer.forward(&normed)?)?,
+            Projection::Linear(layer) => layer.forward_to_tokens(&normed)?,
+            Projection::Conv(layer) => layer.forward_to_tokens(&normed)?,
         };
+        drop(normed);
         for layer in &self.layers {
             tokens = layer.forward(&tokens, text)?;
         }
-        let pixels = match &self.proj_out {
-            Projection::Linear(layer) => to_pixels(&layer.forward(&tokens)?)?,
-            Projection::Conv(layer) => layer.forward(&to_pixels(&tokens)?)?,
-        };
-        pixels + x
+        match &self.proj_out {
+            Projection::Linear(layer) => layer.forward_to_pixels(&tokens, x),
+            Projection::Conv(layer) => layer.forward_to_pixels(&tokens, x),
+        }
     }
 }
 
@@ -121,10 +110,10 @@ impl BasicTransformerBlock {
     fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
         let normed = self.norm1.forward(x)?;
         let first = if self.only_cross_attention { text } else { &normed };
-        let x = (x + self.attn1.forward(&normed, first)?)?;
-        let x = (&x + self.attn2.forward(&self.norm2.forward(&x)?, text)?)?;
-        let hidden = geglu(&self.ff_in.forward(&self.norm3.forward(&x)?)?)?;
-        &x + self.ff_out.forward(&hidden)?
+        let x = self.attn1.forward(&normed, first, x)?;
+        let x = self.attn2.forward(&self.norm2.forward(&x)?, text, &x)?;
+        let hidden = self.ff_in.forward_geglu(&self.norm3.forward(&x)?)?;
+        self.ff_out.forward_add(&hidden, &x)
     }
 }
 
@@ -153,7 +142,8 @@ impl Attention {
         })
     }
 
-    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+    /// Adds what `x` takes from `context` to `shortcut`.
+    fn forward(&self, x: &Tensor, context: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
         let precision = if self.upcast { DType::F32 } else { x.dtype() };
         let (q, k, v) = (
             self.to_q.forward(x)?.to_dtype(precision)?,
@@ -161,6 +151,6 @@ impl Attention {
             self.to_v.forward(context)?.to_dtype(precision)?,
         );
         let mixed = attention(&q, &k, &v, self.heads, self.scale, false)?;
-        self.to_out.forward(&mixed.to_dtype(x.dtype())?)
+        self.to_out.forward_add(&mixed.to_dtype(x.dtype())?, shortcut)
     }
 }

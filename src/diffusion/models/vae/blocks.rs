@@ -100,19 +100,14 @@ impl PixelAttention {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (pictures, channels, height, width) = x.dims4()?;
+        let channels = x.dim(1)?;
         let normed = self.group_norm.forward(x)?;
-        let pixels = normed
-            .reshape((pictures, channels, height * width))?
-            .transpose(1, 2)?
-            .contiguous()?;
         let (q, k, v) = (
-            self.to_q.forward(&pixels)?,
-            self.to_k.forward(&pixels)?,
-            self.to_v.forward(&pixels)?,
+            self.to_q.forward_to_tokens(&normed)?,
+            self.to_k.forward_to_tokens(&normed)?,
+            self.to_v.forward_to_tokens(&normed)?,
         );
         let mixed = attention(&q, &k, &v, 1, (channels as f64).powf(-0.5), false)?;
-        let mixed = self.to_out.forward(&mixed)?.transpose(1, 2)?.contiguous()?;
-        x + mixed.reshape((pictures, channels, height, width))?
+        self.to_out.forward_to_pixels(&mixed, x)
     }
 }
