@@ -113,6 +113,8 @@ fn requests(config: &Config) -> anyhow::Result<Vec<ImageRequest>> {
         height: plain.height as u32,
         count: if rng.random_bool(0.25) { 2 } else { 1 },
         variations: Vec::new(),
+        source: None,
+        hires: None,
     });
     Ok(requests.collect())
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use divan::{Bencher, counter::ItemsCount};
 use image::RgbImage;
 use tastemaker_pool::{
-    Backend, BackendError, Clock, ImageRequest, Job, JobQueue, LimitOptions, Limits, PoolOptions, Progress,
-    Rate, WorkerPool,
+    Backend, BackendError, Clock, ImageRequest, Job, JobQueue, LimitOptions, Limits, Picture, PoolOptions,
+    Progress, Rate, WorkerPool,
 };
 
 fn main() {
@@ -97,8 +97,8 @@ impl Backend for Busy {
         Ok(RgbImage::new(1, 1))
     }
 
-    fn finish(&mut self, (): ()) -> Result<RgbImage, BackendError> {
-        Ok(RgbImage::new(1, 1))
+    fn finish(&mut self, (): ()) -> Result<Picture, BackendError> {
+        Ok(Picture::Clear(RgbImage::new(1, 1)))
     }
 }
 
@@ -151,5 +151,7 @@ fn request() -> ImageRequest {
         height: 128,
         count: 1,
         variations: Vec::new(),
+        source: None,
+        hires: None,
     }
 }

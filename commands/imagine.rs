@@ -1,6 +1,6 @@
 //! `/imagine`: draws a picture in the person's taste.
 
-use serenity::all::{CommandData, CommandOptionType, CreateCommand, CreateCommandOption};
+use serenity::all::{Attachment, CommandData, CommandOptionType, CreateCommand, CreateCommandOption};
 
 use crate::ParseError;
 use crate::options::{Options, unknown};
@@ -21,6 +21,10 @@ pub const NEGATIVE: &str = "negative";
 pub const ASPECT: &str = "aspect";
 /// Option: leave the person's taste aside.
 pub const PLAIN: &str = "plain";
+/// Option: a picture to start from.
+pub const IMAGE: &str = "image";
+/// Option: how far to move away from it.
+pub const STRENGTH: &str = "strength";
 
 /// Most characters of the prompt.
 pub const PROMPT_LIMIT: u16 = 1000;
@@ -30,6 +34,8 @@ pub const NEGATIVE_LIMIT: u16 = 1000;
 pub const BETA_RANGE: (f64, f64) = (0.0, 1.0);
 /// Least and greatest seed: 32 bits, as other tools of the field have it.
 pub const SEED_RANGE: (u64, u64) = (0, u32::MAX as u64);
+/// Least and greatest share of the denoising that a picture to start from goes through.
+pub const STRENGTH_RANGE: (f64, f64) = (0.05, 1.0);
 /// Least and greatest number of pictures.
 pub const COUNT_RANGE: (u64, u64) = (1, 4);
 
@@ -64,7 +70,7 @@ impl Aspect {
 }
 
 /// Is what a person asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Imagine {
     /// What to draw, trimmed, 1 to [`PROMPT_LIMIT`] characters.
     pub prompt: String,
@@ -76,10 +82,14 @@ pub struct Imagine {
     pub count: u8,
     /// What to avoid.
     pub negative: Option<String>,
-    /// Shape of the picture.
-    pub aspect: Aspect,
+    /// Shape of the picture; `None` for that of `image`, or square.
+    pub aspect: Option<Aspect>,
     /// Whether to leave the person's taste aside.
     pub plain: bool,
+    /// A file to start from.
+    pub image: Option<Attachment>,
+    /// How far to move away from it, 0.05 to 1; given only with `image`.
+    pub strength: Option<f64>,
 }
 
 /// Describes the command to Discord.
@@ -136,7 +146,7 @@ pub fn register() -> CreateCommand {
             option(
                 CommandOptionType::String,
                 ASPECT,
-                "The shape of the picture; else square",
+                "The shape of the picture; else that of the image, or square",
             ),
             |option, aspect| option.add_string_choice(aspect.name(), aspect.name()),
         ))
@@ -145,6 +155,20 @@ pub fn register() -> CreateCommand {
             PLAIN,
             "Leave your taste aside this once",
         ))
+        .add_option(option(
+            CommandOptionType::Attachment,
+            IMAGE,
+            "A PNG or JPEG picture to start from",
+        ))
+        .add_option(
+            option(
+                CommandOptionType::Number,
+                STRENGTH,
+                "How far to move away from the image: 0.05 (hardly) to 1 (altogether); else 0.6",
+            )
+            .min_number_value(STRENGTH_RANGE.0)
+            .max_number_value(STRENGTH_RANGE.1),
+        )
 }
 
 /// Reads what a person asks for.
@@ -154,9 +178,16 @@ pub fn register() -> CreateCommand {
 pub fn parse(data: &CommandData) -> Result<Imagine, ParseError> {
     let options = Options::new(data.options());
     let aspect = match options.text(ASPECT, u16::MAX)? {
-        None => Aspect::default(),
-        Some(name) => Aspect::from_name(&name).ok_or_else(|| unknown(ASPECT))?,
+        None => None,
+        Some(name) => Some(Aspect::from_name(&name).ok_or_else(|| unknown(ASPECT))?),
     };
+    let (image, strength) = (
+        options.file(IMAGE)?.cloned(),
+        options.number(STRENGTH, STRENGTH_RANGE)?,
+    );
+    if strength.is_some() && image.is_none() {
+        return Err(ParseError::Missing { option: IMAGE });
+    }
     let count = options.integer(COUNT, COUNT_RANGE)?.unwrap_or(COUNT_RANGE.0);
     Ok(Imagine {
         prompt: options
@@ -168,5 +199,7 @@ pub fn parse(data: &CommandData) -> Result<Imagine, ParseError> {
         negative: options.text(NEGATIVE, NEGATIVE_LIMIT)?,
         aspect,
         plain: options.switch(PLAIN)?.unwrap_or(false),
+        image,
+        strength,
     })
 }

@@ -91,17 +91,19 @@ fn the_registration_is_within_discords_limits() {
 
 #[test]
 fn imagine_takes_defaults_for_what_is_not_said() {
-    let parsed = imagine::parse(&data("imagine", json!([text("prompt", "  a lighthouse ")])));
+    let parsed = imagine::parse(&data("imagine", json!([text("prompt", "  a lighthouse ")]))).unwrap();
     let expected = Imagine {
         prompt: "a lighthouse".into(),
         beta: None,
         seed: None,
         count: 1,
         negative: None,
-        aspect: Aspect::Square,
+        aspect: None,
         plain: false,
+        image: None,
+        strength: None,
     };
-    assert_eq!(parsed, Ok(expected));
+    assert_eq!(format!("{parsed:?}"), format!("{expected:?}"));
 }
 
 #[test]
@@ -116,10 +118,37 @@ fn imagine_reads_every_option() {
         seed: Some(4294967295),
         count: 4,
         negative: Some("people".into()),
-        aspect: Aspect::Portrait,
+        aspect: Some(Aspect::Portrait),
         plain: true,
+        image: None,
+        strength: None,
     };
-    assert_eq!(imagine::parse(&data("imagine", options)), Ok(expected));
+    let parsed = imagine::parse(&data("imagine", options)).unwrap();
+    assert_eq!(format!("{parsed:?}"), format!("{expected:?}"));
+}
+
+#[test]
+fn imagine_reads_a_picture_and_how_far_to_move_away_from_it() {
+    let file = json!({ "id": "9", "filename": "a.png", "size": 5, "url": "https://x/a.png", "proxy_url": "https://x/a.png" });
+    let command = json!({
+        "id": "1", "name": "imagine", "type": 1, "resolved": { "attachments": { "9": file } },
+        "options": [
+            text("prompt", "x"), { "name": "image", "type": 11, "value": "9" }, { "name": "strength", "type": 10, "value": 0.4 },
+        ],
+    });
+    let parsed = imagine::parse(&serde_json::from_value(command).unwrap()).unwrap();
+    assert_eq!(
+        (parsed.image.unwrap().filename.as_str(), parsed.strength),
+        ("a.png", Some(0.4))
+    );
+    // A strength without a picture means nothing.
+    let alone = json!([text("prompt", "x"), { "name": "strength", "type": 10, "value": 0.4 }]);
+    assert!(
+        imagine::parse(&data("imagine", alone))
+            .unwrap_err()
+            .to_string()
+            .contains("`image`")
+    );
 }
 
 #[test]

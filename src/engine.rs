@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use image::RgbImage;
+use image::imageops::{FilterType, resize};
 use tastemaker_diffusion::{
-    DeviceChoice, DiffusionError, GenerationParams, LoadOptions, ModelInfo, ModelManifest, Pipeline,
-    Precision, Slot, Variation,
+    DeviceChoice, DiffusionError, GenerationParams, Hires, LoadOptions, ModelInfo, ModelManifest, Pipeline,
+    Precision, Slot, SourceImage, Variation,
 };
 use tastemaker_pool::{
-    Backend, BackendError, ImageRequest, LimitOptions, PoolOptions, Progress, Rate, WorkerPool,
+    Backend, BackendError, ImageRequest, LimitOptions, Picture, PoolOptions, Progress, Rate, WorkerPool,
 };
 
 use crate::catalogue;
-use crate::config::{Config, Limits, find};
+use crate::config::{Config, Limits, OnHit, find};
+
+/// Pixels that the shorter side of a blurred picture keeps.
+const BLURRED_SIDE: u32 = 6;
 
 /// What the workers found in the checkpoint; empty until the first one has loaded it.
 pub type LoadedModel = Arc<OnceLock<ModelInfo>>;
@@ -47,6 +51,7 @@ pub fn start_pool(
     manifest: &ModelManifest,
     loaded: &LoadedModel,
 ) -> anyhow::Result<WorkerPool> {
+    let on_hit = config.on_hit;
     let mut factories = Vec::new();
     for name in &config.model.devices {
         let model = ModelSource::of(config, manifest, name)?;
@@ -58,6 +63,7 @@ pub fn start_pool(
             Ok(PipelineBackend {
                 pipeline,
                 plain: plain.clone(),
+                on_hit,
             })
         };
         factories.push(Box::new(make) as tastemaker_pool::BackendFactory<PipelineBackend>);
@@ -82,6 +88,7 @@ impl ModelSource {
             let options = LoadOptions {
                 device: device(device_name)?,
                 dtype: precision(&config.model.precision)?.or(manifest.dtype),
+                vae_memory: Some(config.model.vae_memory_bytes),
                 ..manifest.load_options()
             };
             anyhow::Ok((find(manifest.folder()?), options))
@@ -165,6 +172,8 @@ pub struct PipelineBackend {
     pipeline: Pipeline,
     /// What a warm-up draws: the manifest's defaults.
     plain: GenerationParams,
+    /// What happens to a picture in which the safety checker finds something.
+    on_hit: OnHit,
 }
 
 impl Backend for PipelineBackend {
@@ -174,7 +183,8 @@ impl Backend for PipelineBackend {
     fn warm_up(&mut self) -> Result<(), BackendError> {
         let mut slot = self.pipeline.start(&self.plain).map_err(unusable)?;
         self.pipeline.step(&mut [&mut slot]).map_err(failed)?;
-        self.pipeline.decode(&slot).map_err(failed)?;
+        let picture = self.pipeline.decode(&slot).map_err(failed)?;
+        self.pipeline.check(&picture).map_err(failed)?;
         Ok(())
     }
 
@@ -203,18 +213,84 @@ impl Backend for PipelineBackend {
     }
 
     fn preview(&mut self, slot: &Slot) -> Result<RgbImage, BackendError> {
-        self.pipeline.preview(slot).map_err(failed)
+        let preview = self.pipeline.preview(slot).map_err(failed)?;
+        // Nothing has looked at it yet.
+        Ok(match self.pipeline.has_safety_checker() {
+            true => blurred(&preview),
+            false => preview,
+        })
     }
 
-    fn finish(&mut self, slot: Slot) -> Result<RgbImage, BackendError> {
-        self.pipeline.decode(&slot).map_err(failed)
+    fn finish(&mut self, slot: Slot) -> Result<Picture, BackendError> {
+        let picture = self.pipeline.decode(&slot).map_err(failed)?;
+        let report = self.pipeline.check(&picture).map_err(failed)?;
+        Ok(match report.filter(|report| report.is_flagged()) {
+            Some(report) => {
+                tracing::debug!(scores = ?report.scores, "the safety checker found something");
+                guarded(picture, self.on_hit)
+            }
+            None => Picture::Clear(picture),
+        })
     }
+}
+
+/// Does to a picture in which something was found what is configured.
+fn guarded(picture: RgbImage, on_hit: OnHit) -> Picture {
+    match on_hit {
+        OnHit::Blur => Picture::Blurred(blurred(&picture)),
+        OnHit::Spoiler => Picture::Spoiler(picture),
+        OnHit::Refuse => Picture::Withheld,
+    }
+}
+
+/// Leaves of a picture its colours and roughly where they are. What is gone cannot be sharpened back.
+fn blurred(picture: &RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let short = width.min(height).max(1);
+    let side = |length: u32| (u64::from(length) * u64::from(BLURRED_SIDE) / u64::from(short)).max(1) as u32;
+    let small = resize(picture, side(width), side(height), FilterType::Triangle);
+    resize(&small, width, height, FilterType::CatmullRom)
+}
+
+/// Reads what a request says of a second pass.
+///
+/// # Errors
+/// When it names something to enlarge that there is not.
+pub fn hires(asked: &tastemaker_pool::Hires) -> Result<Hires, DiffusionError> {
+    Ok(Hires {
+        width: asked.width as usize,
+        height: asked.height as usize,
+        strength: asked.strength,
+        steps: asked.steps as usize,
+        upscale: asked.upscale.parse()?,
+    })
+}
+
+/// Reads the picture that one of a request's pictures starts from.
+///
+/// # Errors
+/// When its pixels were not filled in.
+fn source(request: &ImageRequest, picture: u8) -> Result<Option<SourceImage>, DiffusionError> {
+    let Some(source) = &request.source else {
+        return Ok(None);
+    };
+    let image = source
+        .pixels_of(picture)
+        .ok_or_else(|| DiffusionError::InvalidParameter {
+            parameter: "source",
+            problem: "has no pixels".to_owned(),
+        })?;
+    Ok(Some(SourceImage {
+        image: Arc::clone(image),
+        strength: source.strength,
+    }))
 }
 
 /// Reads a request into the parameters of one of its pictures.
 ///
 /// # Errors
-/// When it names a conditioning mode, a noise or a scheduler that there is not.
+/// When it names a conditioning mode, a noise, a scheduler or a kind of enlarging that there is not, or lacks the pixels
+/// that it starts from.
 pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, DiffusionError> {
     let nth = u64::from(picture);
     let variation = |it: &tastemaker_pool::Variation| Variation {
@@ -239,6 +315,8 @@ pub fn params(request: &ImageRequest, picture: u8) -> Result<GenerationParams, D
         scheduler: request.scheduler.parse()?,
         width: request.width as usize,
         height: request.height as usize,
+        source: source(request, picture)?,
+        hires: request.hires.as_ref().map(hires).transpose()?,
         init_latents: None,
     })
 }
@@ -287,7 +365,49 @@ mod tests {
                 seed: 5,
                 strength: 0.35,
             }],
+            source: None,
+            hires: None,
         }
+    }
+
+    #[test]
+    fn what_was_found_is_blurred_hidden_or_withheld_as_configured() {
+        let fine = RgbImage::from_fn(96, 64, |x, y| image::Rgb([((x ^ y) % 2 * 255) as u8; 3]));
+        let Picture::Blurred(blurred) = guarded(fine.clone(), OnHit::Blur) else {
+            panic!("not blurred")
+        };
+        assert_eq!(blurred.dimensions(), (96, 64));
+        // Nothing of the pattern is left.
+        assert!(blurred.pixels().all(|pixel| (100..156).contains(&pixel.0[0])));
+        assert_eq!(
+            guarded(fine.clone(), OnHit::Spoiler),
+            Picture::Spoiler(fine.clone())
+        );
+        assert_eq!(guarded(fine, OnHit::Refuse), Picture::Withheld);
+    }
+
+    #[test]
+    fn each_picture_starts_from_its_own_source() {
+        let picture = |value| Arc::new(RgbImage::from_pixel(2, 2, image::Rgb([value; 3])));
+        let with = |pixels: Vec<Arc<RgbImage>>| ImageRequest {
+            source: Some(tastemaker_pool::Source {
+                of: tastemaker_pool::SourceOf::Pictures(1),
+                strength: 0.5,
+                hashes: Vec::new(),
+                pixels: tastemaker_pool::Pixels(pixels),
+            }),
+            ..request()
+        };
+        let two = with(vec![picture(1), picture(2)]);
+        assert_eq!(params(&two, 1).unwrap().source.unwrap().image, picture(2));
+        let one = with(vec![picture(1)]);
+        assert_eq!(params(&one, 1).unwrap().source.unwrap().image, picture(1));
+        assert!(
+            params(&with(Vec::new()), 0)
+                .unwrap_err()
+                .to_string()
+                .contains("source")
+        );
     }
 
     #[test]

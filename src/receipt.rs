@@ -6,7 +6,10 @@
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
-use tastemaker_diffusion::{GenerationParams, ModelInfo, NoiseKind, Variation};
+use tastemaker_diffusion::{
+    DiffusionError, GenerationParams, Hires, ModelInfo, NoiseKind, Variation, picture_hash,
+};
+use tastemaker_pool::Safety;
 use tastemaker_storage::JobRecord;
 use thiserror::Error;
 
@@ -38,6 +41,15 @@ pub struct Receipt {
     /// Steps aside from the seed's noise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variations: Vec<Variation>,
+    /// The picture it started from, if it did not start from noise alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceReceipt>,
+    /// The second pass at a larger size, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hires: Option<Hires>,
+    /// What a safety check made of it.
+    #[serde(default, skip_serializing_if = "is_clear")]
+    pub safety: Safety,
     /// Denoising steps.
     pub steps: u32,
     /// Guidance scale.
@@ -64,6 +76,19 @@ pub struct Receipt {
     pub software: String,
 }
 
+/// Says which picture another one started from, and how far it moved away from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceReceipt {
+    /// Hash of its pixels at the size it was drawn at ([`tastemaker_diffusion::picture_hash`]).
+    pub hash: String,
+    /// Share of the denoising steps that were taken from there.
+    pub strength: f64,
+}
+
+fn is_clear(safety: &Safety) -> bool {
+    *safety == Safety::Clear
+}
+
 /// Says why a picture could not be written, or its receipt not be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -77,6 +102,9 @@ pub enum ReceiptError {
     /// The chunk is there, but not what this program writes.
     #[error("the receipt in the picture cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+    /// What was asked for is not understood.
+    #[error("the request cannot be described: {0}")]
+    Request(#[from] DiffusionError),
 }
 
 impl Receipt {
@@ -93,6 +121,12 @@ impl Receipt {
             seed: params.seed,
             noise: params.noise.to_string(),
             variations: params.variations.clone(),
+            source: params.source.as_ref().map(|source| SourceReceipt {
+                hash: picture_hash(&source.image),
+                strength: source.strength,
+            }),
+            hires: params.hires.clone(),
+            safety: Safety::Clear,
             steps: count(params.steps),
             guidance: params.guidance,
             guidance_rescale: params.guidance_rescale,
@@ -108,15 +142,17 @@ impl Receipt {
     }
 
     /// Describes picture `index` (counted from 0) of a finished job.
-    pub fn of_job(record: &JobRecord, index: usize) -> Self {
+    ///
+    /// # Errors
+    /// If the job asks for a second pass of a kind that there is not, so that it cannot have been drawn.
+    pub fn of_job(record: &JobRecord, nth: u8) -> Result<Self, DiffusionError> {
         let request = &record.job.request;
-        let nth = u8::try_from(index).unwrap_or(u8::MAX);
         let made = record.receipt.as_ref();
         let variation = |it: &tastemaker_pool::Variation| Variation {
             seed: it.seed.wrapping_add(u64::from(nth)),
             strength: it.strength,
         };
-        Self {
+        Ok(Self {
             prompt: request.prompt.clone(),
             negative: request.negative.clone(),
             vp_plus: request.vp_plus.clone(),
@@ -126,6 +162,12 @@ impl Receipt {
             seed: request.seed_of(nth),
             noise: request.noise.clone(),
             variations: request.variations.iter().map(variation).collect(),
+            source: request.source.as_ref().map(|source| SourceReceipt {
+                hash: source.hash_of(nth).unwrap_or_default().to_owned(),
+                strength: source.strength,
+            }),
+            hires: request.hires.as_ref().map(crate::engine::hires).transpose()?,
+            safety: made.map_or(Safety::Clear, |made| made.safety_of(nth)),
             steps: request.steps,
             guidance: request.guidance,
             guidance_rescale: request.guidance_rescale,
@@ -137,7 +179,7 @@ impl Receipt {
             model: made.map(|made| made.model.clone()).unwrap_or_default(),
             model_hash: made.map(|made| made.model_hash.clone()).unwrap_or_default(),
             software: software(),
-        }
+        })
     }
 
     /// The lines for people.
@@ -175,6 +217,18 @@ impl Receipt {
         if self.noise != portable() {
             text.push_str(&format!(", Noise: {}", self.noise));
         }
+        if let Some(source) = &self.source {
+            text.push_str(&format!(
+                ", Denoising strength: {}, Source hash: {}",
+                source.strength, source.hash
+            ));
+        }
+        if let Some(hires) = &self.hires {
+            text.push_str(&format!(
+                ", Hires size: {}x{}, Hires strength: {}, Hires steps: {}, Hires upscale: {}",
+                hires.width, hires.height, hires.strength, hires.steps, hires.upscale
+            ));
+        }
         text
     }
 }
@@ -209,8 +263,8 @@ pub fn encode_png(picture: &RgbImage, receipt: &Receipt) -> Result<Vec<u8>, Rece
 ///
 /// # Errors
 /// As [`encode_png`].
-pub fn encode(picture: &RgbImage, record: &JobRecord, index: usize) -> Result<Vec<u8>, ReceiptError> {
-    encode_png(picture, &Receipt::of_job(record, index))
+pub fn encode(picture: &RgbImage, record: &JobRecord, index: u8) -> Result<Vec<u8>, ReceiptError> {
+    encode_png(picture, &Receipt::of_job(record, index)?)
 }
 
 /// Reads the receipt inside a PNG file; `None` if it has none.
@@ -248,6 +302,18 @@ mod tests {
                 seed: 3,
                 strength: 0.35,
             }],
+            source: Some(SourceReceipt {
+                hash: "00ff".into(),
+                strength: 0.6,
+            }),
+            hires: Some(Hires {
+                width: 6,
+                height: 4,
+                strength: 0.4,
+                steps: 12,
+                upscale: tastemaker_diffusion::Upscale::Image,
+            }),
+            safety: Safety::Spoiler,
             steps: 20,
             guidance: 2.5,
             guidance_rescale: 0.7,
@@ -271,14 +337,27 @@ mod tests {
         let text = String::from_utf8_lossy(&file).into_owned();
         assert!(text.contains("VP+: watercolor, soft light") && !text.contains("Negative prompt"));
         assert!(text.contains("Noise: torch") && text.contains("Clip skip: 2"));
+        assert!(text.contains("Denoising strength: 0.6") && text.contains("Hires size: 6x4"));
     }
 
+    /// Receipts of pictures from before there were a choice of noise, sources, second passes and checks.
     #[test]
-    fn a_receipt_from_before_there_was_a_choice_of_noise_reads() {
+    fn an_older_receipt_is_still_read() {
         let mut old = serde_json::to_value(receipt()).unwrap();
-        old.as_object_mut().unwrap().remove("noise");
-        let old: Receipt = serde_json::from_value(old).unwrap();
-        assert_eq!(old.noise, "portable");
+        for key in ["noise", "source", "hires", "safety"] {
+            old.as_object_mut().unwrap().remove(key);
+        }
+        let read: Receipt = serde_json::from_value(old).unwrap();
+        assert_eq!(
+            read,
+            Receipt {
+                noise: "portable".into(),
+                source: None,
+                hires: None,
+                safety: Safety::Clear,
+                ..receipt()
+            }
+        );
     }
 
     #[test]

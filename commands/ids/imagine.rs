@@ -11,6 +11,8 @@ pub enum ImagineId {
     Again(u64),
     /// A nearby picture.
     Vary(u64),
+    /// The same, larger; the owner only.
+    Upscale(u64),
     /// Remove it; the owner only.
     Delete(u64),
     /// Why does it look like this?
@@ -23,9 +25,12 @@ impl ImagineId {
     /// Returns the job that the button stands under.
     pub fn job(self) -> u64 {
         match self {
-            Self::Again(job) | Self::Vary(job) | Self::Delete(job) | Self::Why(job) | Self::Cancel(job) => {
-                job
-            }
+            Self::Again(job)
+            | Self::Vary(job)
+            | Self::Upscale(job)
+            | Self::Delete(job)
+            | Self::Why(job)
+            | Self::Cancel(job) => job,
         }
     }
 
@@ -33,6 +38,7 @@ impl ImagineId {
         let verb = match self {
             Self::Again(_) => "again",
             Self::Vary(_) => "vary",
+            Self::Upscale(_) => "upscale",
             Self::Delete(_) => "delete",
             Self::Why(_) => "why",
             Self::Cancel(_) => "cancel",
@@ -45,6 +51,7 @@ impl ImagineId {
         Some(match verb {
             "again" => Self::Again(job),
             "vary" => Self::Vary(job),
+            "upscale" => Self::Upscale(job),
             "delete" => Self::Delete(job),
             "why" => Self::Why(job),
             "cancel" => Self::Cancel(job),
@@ -63,6 +70,7 @@ pub(super) mod tests {
         let kinds = [
             ImagineId::Again,
             ImagineId::Vary,
+            ImagineId::Upscale,
             ImagineId::Delete,
             ImagineId::Why,
             ImagineId::Cancel,

@@ -40,7 +40,7 @@ fn embed() -> CreateEmbed {
         .field(
             "2 · Imagine",
             "`/imagine prompt: a lighthouse at dusk`\n`/imagine prompt: a fox in the snow count: 4`\n`/imagine prompt: a castle beta: 1 aspect: landscape`\n\
-             Under a picture: ➕ and ➖ for more or less of your taste, 0️⃣ for none; buttons for another, a variation, and why it looks as it does. `/cancel` stops what is under way.",
+             Under a picture: ➕ and ➖ for more or less of your taste, 0️⃣ for none; buttons for another, a variation, a larger one, and why it looks as it does. `/imagine` with `image` starts from a picture of yours. `/cancel` stops what is under way.",
             false,
         )
         .field(

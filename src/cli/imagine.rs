@@ -10,8 +10,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tastemaker_diffusion::{
-    Conditioning, GenerationParams, ModelInfo, NoiseKind, Pipeline, SchedulerKind, Slot, Tensor, Variation,
-    latents,
+    Conditioning, GenerationParams, Hires, ModelInfo, NoiseKind, Pipeline, SchedulerKind, Slot, SourceImage,
+    Tensor, Upscale, Variation, latents,
 };
 use tastemaker_preference::Profile;
 
@@ -96,6 +96,30 @@ pub struct ImagineArgs {
     #[arg(long, value_name = "WxH")]
     size: Option<Size>,
 
+    /// A picture (PNG or JPEG) to start from: its middle, of the shape that is asked for
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+
+    /// How far to move away from it: above 0 (hardly) to 1 (altogether)
+    #[arg(long, value_name = "S", default_value_t = 0.6, requires = "image")]
+    strength: f64,
+
+    /// A second pass at a larger size: a factor such as 2, or width and height such as 1024x1536
+    #[arg(long, value_name = "F|WxH")]
+    hires: Option<Larger>,
+
+    /// How much of the enlarged picture is drawn anew, above 0 to 1
+    #[arg(long, value_name = "S", default_value_t = 0.2, requires = "hires")]
+    hires_strength: f64,
+
+    /// Denoising steps of a whole second pass, of which that share is taken; as many as in the first if absent
+    #[arg(long, value_name = "N", requires = "hires")]
+    hires_steps: Option<usize>,
+
+    /// What is enlarged: image (decoded and encoded again), latent or latent_nearest
+    #[arg(long, value_name = "WHAT", default_value_t = Upscale::Image, requires = "hires")]
+    hires_upscale: Upscale,
+
     /// Pictures to make, denoised together
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_COUNT))]
     count: u64,
@@ -140,6 +164,40 @@ impl FromStr for Size {
             width: side(width)?,
             height: side(height)?,
         })
+    }
+}
+
+/// The size of a second pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Larger {
+    Times(f64),
+    To(Size),
+}
+
+impl FromStr for Larger {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<f64>() {
+            Ok(factor) if (1.0..=16.0).contains(&factor) => Ok(Self::Times(factor)),
+            Ok(_) => Err(format!("a factor is between 1 and 16, not {text}")),
+            Err(_) => text.parse().map(Self::To),
+        }
+    }
+}
+
+impl Larger {
+    /// The size in pixels, multiples of `multiple`.
+    fn of(self, width: usize, height: usize, multiple: usize) -> Size {
+        let times =
+            |side: usize, factor: f64| ((side as f64 * factor / multiple as f64).round() as usize) * multiple;
+        match self {
+            Self::To(size) => size,
+            Self::Times(factor) => Size {
+                width: times(width, factor),
+                height: times(height, factor),
+            },
+        }
     }
 }
 
@@ -206,7 +264,17 @@ pub fn run(args: ImagineArgs, config: &Config) -> anyhow::Result<()> {
         let slots = denoise(&pipeline, group)?;
         for (params, slot) in group.iter().zip(&slots) {
             let receipt = Receipt::new(params, pipeline.info());
-            let file = encode_png(&pipeline.decode(slot)?, &receipt)?;
+            let picture = pipeline.decode(slot)?;
+            if pipeline
+                .check(&picture)?
+                .is_some_and(|report| report.is_flagged())
+            {
+                tracing::warn!(
+                    seed = params.seed,
+                    "the safety checker found something in this picture"
+                );
+            }
+            let file = encode_png(&picture, &receipt)?;
             let path = write_new(&args.out, &format!("seed-{}", params.seed), &file)?;
             let seconds = started.elapsed().as_secs_f64();
             let line = Line {
@@ -263,6 +331,19 @@ fn requests(
         // The latents say the size better than a default does.
         (first.width, first.height) = size_of(latents, info)?;
     }
+    if let Some(path) = &args.image {
+        first.source = Some(source(path, first.width, first.height, args.strength)?);
+    }
+    if let Some(larger) = args.hires {
+        let size = larger.of(first.width, first.height, info.vae_scale);
+        first.hires = Some(Hires {
+            width: size.width,
+            height: size.height,
+            strength: args.hires_strength,
+            steps: args.hires_steps.unwrap_or(first.steps),
+            upscale: args.hires_upscale,
+        });
+    }
     let mut requests = Vec::new();
     for k in 0..args.count {
         let mut params = first.clone();
@@ -276,6 +357,21 @@ fn requests(
         requests.push(params);
     }
     Ok(requests)
+}
+
+/// The middle of a picture, at the size of the one to make.
+fn source(path: &Path, width: usize, height: usize, strength: f64) -> anyhow::Result<SourceImage> {
+    let picture = image::ImageReader::open(path)
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .with_guessed_format()?
+        .decode()
+        .with_context(|| format!("{} is no picture that can be read (PNG or JPEG)", path.display()))?;
+    Ok(SourceImage::fitting(
+        &picture.into_rgb8(),
+        width,
+        height,
+        strength,
+    ))
 }
 
 fn defaults(args: &ImagineArgs, config: &Config) -> anyhow::Result<GenerationParams> {
@@ -407,6 +503,18 @@ mod tests {
         );
         for wrong in ["512", "x", "5x", "axb", "-1x2"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_larger_size_is_a_factor_or_a_size() {
+        let of = |text: &str| text.parse::<Larger>().unwrap().of(512, 768, 8);
+        assert_eq!(of("1.5"), "768x1152".parse().unwrap());
+        assert_eq!(of("640x960"), "640x960".parse().unwrap());
+        // To the nearest size there is.
+        assert_eq!(of("1.33"), "680x1024".parse().unwrap());
+        for wrong in ["0.5", "99", "big", "2x"] {
+            assert!(wrong.parse::<Larger>().is_err(), "{wrong}");
         }
     }
 

@@ -37,7 +37,7 @@ enum Command {
     /// Print the link that adds the bot to a server.
     Invite(invite::InviteArgs),
     /// Generate pictures on the command line.
-    Imagine(imagine::ImagineArgs),
+    Imagine(Box<imagine::ImagineArgs>),
     /// Read comments (JSON Lines) into liked and disliked attributes.
     Extract(extract::ExtractArgs),
     /// List, download and check the checkpoints that pictures are made with.
@@ -57,7 +57,7 @@ impl Cli {
             Command::Run => run::run(config).await,
             Command::Invite(args) => invite::run(&args),
             Command::Imagine(args) => {
-                tokio::task::spawn_blocking(move || imagine::run(args, &config)).await?
+                tokio::task::spawn_blocking(move || imagine::run(*args, &config)).await?
             }
             Command::Extract(args) => tokio::task::spawn_blocking(move || extract::run(args)).await?,
             Command::Models(args) => models::run(args, config).await,

@@ -74,6 +74,8 @@ pub struct Config {
     pub hub: Hub,
     /// Defaults and bounds of one picture.
     pub generation: Generation,
+    /// What happens to a picture in which a safety check found something.
+    pub on_hit: OnHit,
     /// Style images of one onboarding round.
     pub onboarding_images: usize,
     /// What reads comments.
@@ -117,6 +119,8 @@ pub struct Model {
     pub devices: Vec<String>,
     /// `manifest`, `f32`, `f16` or `bf16`.
     pub precision: String,
+    /// What the autoencoder may take for one picture.
+    pub vae_memory_bytes: u64,
 }
 
 /// Defaults and bounds of one picture.
@@ -132,6 +136,29 @@ pub struct Generation {
     pub max_count: u8,
     /// How much one reaction moves β.
     pub reaction_step: f64,
+}
+
+/// What happens to a picture in which a safety check found something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHit {
+    /// It is shown blurred beyond recognition.
+    Blur,
+    /// It is hidden until somebody clicks on it.
+    Spoiler,
+    /// It is not shown.
+    Refuse,
+}
+
+impl OnHit {
+    /// Reads the name that stands in the configuration.
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "blur" => Some(Self::Blur),
+            "spoiler" => Some(Self::Spoiler),
+            "refuse" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
 }
 
 /// What reads comments.

@@ -8,7 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::hub::RawHub;
-use super::{Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Log, Model, Paths, Pool, find};
+use super::{
+    Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Log, Model, OnHit, Paths, Pool, find,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub(super) struct Raw {
     model: RawModel,
     hub: RawHub,
     generation: RawGeneration,
+    safety: RawSafety,
     onboarding: RawOnboarding,
     preference: RawPreference,
     pool: Pool,
@@ -50,6 +53,12 @@ struct RawModel {
     name: String,
     devices: Vec<String>,
     precision: String,
+    vae_memory_mib: u64,
+}
+
+#[derive(Deserialize)]
+struct RawSafety {
+    on_hit: String,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +150,18 @@ impl Raw {
             "must be manifest, f32, f16 or bf16",
         )?;
         ensure(
+            model.vae_memory_mib >= 64,
+            "model.vae_memory_mib",
+            model.vae_memory_mib,
+            "must be at least 64",
+        )?;
+        ensure(
+            OnHit::from_name(&self.safety.on_hit).is_some(),
+            "safety.on_hit",
+            &self.safety.on_hit,
+            "must be blur, spoiler or refuse",
+        )?;
+        ensure(
             !model.devices.is_empty(),
             "model.devices",
             "empty",
@@ -229,6 +250,7 @@ impl Raw {
             model,
             hub,
             generation,
+            safety,
             onboarding,
             preference,
             pool,
@@ -251,8 +273,10 @@ impl Raw {
                 name: model.name,
                 devices: model.devices,
                 precision: model.precision,
+                vae_memory_bytes: model.vae_memory_mib.saturating_mul(1024 * 1024),
             },
             hub: hub.resolve(hub_variables, &paths.data),
+            on_hit: OnHit::from_name(&safety.on_hit).unwrap_or(OnHit::Refuse),
             generation: Generation {
                 strength: generation.strength,
                 steps: Some(generation.steps).filter(|steps| *steps > 0),

@@ -80,6 +80,10 @@ fn a_value_out_of_range_names_the_key_and_the_rule() {
         ),
         "{error}"
     );
+    let error = Config::load(&variables(&[("TASTEMAKER_SAFETY__ON_HIT", "ignore")]))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("ignore") && error.contains("spoiler"), "{error}");
     let error = Config::load(&variables(&[("TASTEMAKER_POOL__MAX_SLOTS", "many")]))
         .unwrap_err()
         .to_string();

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`pipeline`] | [`Pipeline`]: load, [`Slot`]s, joint steps, previews, decoding |
 //! | [`params`] | [`GenerationParams`]: everything that determines a picture |
+//! | [`source`] | pictures made from pictures, and the second pass at a larger size |
 //! | [`variation`] | nearby pictures of the same seed |
 //! | [`preview`] | rough pictures of unfinished latents |
 //! | [`safety`] | the check of finished pictures |
@@ -44,6 +45,7 @@ pub mod error;
 mod folder;
 #[cfg(test)]
 mod golden;
+mod interpolate;
 pub mod latents;
 pub mod manifest;
 mod models;
@@ -55,6 +57,7 @@ mod resample;
 mod rng;
 pub mod safety;
 pub mod schedulers;
+pub mod source;
 mod text;
 pub mod variation;
 mod weights;
@@ -68,6 +71,7 @@ pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};
 pub use preview::LatentRgb;
 pub use safety::{SafetyChecker, SafetyReport};
 pub use schedulers::SchedulerKind;
+pub use source::{Hires, SourceImage, Upscale, picture_hash};
 pub use text::LongText;
 pub use variation::Variation;
 pub use weights::ContentHash;

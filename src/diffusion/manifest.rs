@@ -183,6 +183,8 @@ impl ModelManifest {
             scheduler: defaults.scheduler,
             width: defaults.width,
             height: defaults.height,
+            source: None,
+            hires: None,
             init_latents: None,
         }
     }

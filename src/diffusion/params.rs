@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DiffusionError, Result};
 use crate::pipeline::ModelInfo;
 use crate::schedulers::SchedulerKind;
+use crate::source::{Hires, SourceImage};
 use crate::variation::Variation;
 
 /// Most denoising steps.
@@ -157,6 +158,10 @@ pub struct GenerationParams {
     pub width: usize,
     /// Pixels; a multiple of the model's latent scale.
     pub height: usize,
+    /// A picture to start from instead of noise alone.
+    pub source: Option<SourceImage>,
+    /// A second pass at a larger size.
+    pub hires: Option<Hires>,
     /// Noise to start from, (1, latent channels, height/scale, width/scale), of unit variance, in place of the seed's.
     pub init_latents: Option<Tensor>,
 }
@@ -183,6 +188,8 @@ impl GenerationParams {
             scheduler: info.scheduler,
             width: info.width,
             height: info.height,
+            source: None,
+            hires: None,
             init_latents: None,
         }
     }
@@ -243,6 +250,29 @@ impl GenerationParams {
                 return invalid(parameter, problem);
             }
         }
+        if let Some(source) = &self.source {
+            check_strength("strength", source.strength)?;
+            if source.image.width() == 0 || source.image.height() == 0 {
+                return invalid("source", "has no pixels".to_owned());
+            }
+        }
+        if let Some(hires) = &self.hires {
+            check_strength("hires strength", hires.strength)?;
+            if !(1..=most).contains(&hires.steps) {
+                let problem = format!("must be between 1 and {most}, not {}", hires.steps);
+                return invalid("hires steps", problem);
+            }
+            for (parameter, side, before) in [
+                ("hires width", hires.width, self.width),
+                ("hires height", hires.height, self.height),
+            ] {
+                if side < before || side > MAX_SIDE || side % scale != 0 {
+                    let problem =
+                        format!("must be a multiple of {scale} from {before} up to {MAX_SIDE}, not {side}");
+                    return invalid(parameter, problem);
+                }
+            }
+        }
         if let Some(latents) = &self.init_latents {
             let expected = [1, info.latent_channels, self.height / scale, self.width / scale];
             if latents.dims() != expected {
@@ -255,4 +285,13 @@ impl GenerationParams {
         }
         Ok(())
     }
+}
+
+/// Requires a strength above 0 and at most 1.
+fn check_strength(parameter: &'static str, strength: f64) -> Result<()> {
+    if strength > 0.0 && strength <= 1.0 {
+        return Ok(());
+    }
+    let problem = format!("must be above 0 and at most 1, not {strength}");
+    Err(DiffusionError::invalid(parameter, problem))
 }

@@ -15,7 +15,6 @@ pub(crate) enum Filter {
     /// Keys' cubic with a = −0.5, two pixels to each side.
     Bicubic,
     /// A sinc windowed by a sinc, three pixels to each side.
-    #[allow(dead_code)] // For pictures that start from a picture.
     Lanczos,
 }
 

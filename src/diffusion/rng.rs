@@ -1,11 +1,11 @@
 //! Seeded noise: the same numbers on every run and every machine.
 //!
-//! Two kinds, as [`NoiseKind`] says. The portable one is ChaCha with 8 rounds keyed by the seed (in the first eight bytes,
-//! little-endian, of an otherwise zero key), one stream per purpose: stream 0 gives the initial latents, stream k + 1 the
-//! noise that step k adds, the last stream the sample of an encoded picture. Pairs of uniform numbers become pairs of
-//! normal ones by Box and Muller's transform, in f64 with `libm`'s portable functions, since the functions of the platform
-//! may differ in the last bit. A picture therefore depends on nothing but its parameters: not on the device, on the batch
-//! it is made in, or on what ran before.
+//! Two kinds, as [`NoiseKind`] says. The portable one is ChaCha with 8 rounds keyed by the seed (in the first eight
+//! bytes, little-endian, of an otherwise zero key), one stream per purpose: stream 0 gives the initial latents, stream
+//! k + 1 the noise that step k adds, the last streams the samples of encoded pictures and what a second pass begins
+//! with. Pairs of uniform numbers become pairs of normal ones by Box and Muller's transform, in f64 with `libm`'s
+//! portable functions, since the functions of the platform may differ in the last bit. A picture therefore depends on
+//! nothing but its parameters: not on the device, on the batch it is made in, or on what ran before.
 //!
 //! torch's kind is one stream from which draws take in order, as a diffusers pipeline takes them from one
 //! `torch.Generator`: the sample of an encoded picture, the initial latents, then each step's noise.
@@ -49,15 +49,20 @@ impl NoiseSource {
         }
     }
 
-    /// Standard normal noise for a sample of an encoded picture's distribution, f32. Drawn before the initial latents.
-    #[allow(dead_code)] // For pictures that start from a picture.
-    pub fn posterior(&mut self, shape: &Shape, device: &Device) -> Result<Tensor> {
-        self.normal(u64::MAX, shape, device)
+    /// Standard normal noise for a sample of the distribution of a picture encoded after `done` steps, f32. Drawn before
+    /// that pass's first latents.
+    pub fn posterior(&mut self, done: usize, shape: &Shape, device: &Device) -> Result<Tensor> {
+        self.normal(u64::MAX - 2 * done as u64, shape, device)
     }
 
     /// Standard normal noise for the initial latents, f32.
     pub fn initial(&mut self, shape: &Shape, device: &Device) -> Result<Tensor> {
         self.normal(0, shape, device)
+    }
+
+    /// Standard normal noise that a later pass begins with after `done` steps, f32.
+    pub fn for_pass(&mut self, done: usize, shape: &Shape, device: &Device) -> Result<Tensor> {
+        self.normal(u64::MAX - 1 - 2 * done as u64, shape, device)
     }
 
     /// Standard normal noise that step `step` (from 0) may add, f32.

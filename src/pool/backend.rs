@@ -3,7 +3,7 @@
 use image::RgbImage;
 use thiserror::Error;
 
-use crate::ImageRequest;
+use crate::{ImageRequest, Picture};
 
 /// Draws pictures step by step on one device.
 ///
@@ -47,11 +47,11 @@ pub trait Backend {
     /// An error costs the preview, never the job.
     fn preview(&mut self, slot: &Self::Slot) -> Result<RgbImage, BackendError>;
 
-    /// Turns a slot whose steps are all taken into its picture.
+    /// Turns a slot whose steps are all taken into its picture, and checks whether it can be shown.
     ///
     /// # Errors
     /// After [`BackendErrorKind::OutOfMemory`] the picture is drawn once more from the start, in a smaller batch.
-    fn finish(&mut self, slot: Self::Slot) -> Result<RgbImage, BackendError>;
+    fn finish(&mut self, slot: Self::Slot) -> Result<Picture, BackendError>;
 }
 
 /// Counts the steps of one picture.

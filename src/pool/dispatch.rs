@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use image::RgbImage;
-
 use crate::event::{CancelBySerial, EventSender, mailbox};
 use crate::forecast::{Speed, ready_times};
 use crate::{
-    BackendError, Counters, Job, JobError, JobEvent, JobHandle, JobId, JobQueue, PoolOptions, PoolStatus,
-    Progress, Refusal, UserId, WorkerState,
+    BackendError, Counters, Job, JobError, JobEvent, JobHandle, JobId, JobQueue, Picture, PoolOptions,
+    PoolStatus, Progress, Refusal, UserId, WorkerState,
 };
 
 mod report;
@@ -62,7 +60,7 @@ struct Entry {
     submitted: Instant,
     begun: Option<Instant>,
     progress: Vec<Progress>,
-    pictures: Vec<Option<RgbImage>>,
+    pictures: Vec<Option<Picture>>,
     /// How often a lost worker or a lack of memory undid the work on each picture.
     setbacks: Vec<u32>,
     told: Option<(usize, Option<Duration>)>,
@@ -141,7 +139,7 @@ impl Dispatcher {
         let (sender, events) = mailbox(owner, serial);
         let per_picture = Progress {
             done: 0,
-            total: job.request.steps,
+            total: job.request.steps_taken(),
         };
         let entry = Entry {
             serial,
@@ -376,7 +374,7 @@ impl Dispatcher {
                 takes(id, progress.remaining())
             });
         let waiting = self.queue.order().filter_map(|ticket| {
-            let steps = self.jobs.get(&ticket.id)?.job.request.steps;
+            let steps = self.jobs.get(&ticket.id)?.job.request.steps_taken();
             Some((ticket.id, takes(&ticket.id, steps)?))
         });
         ready_times(busy, room.saturating_sub(in_flight), waiting)

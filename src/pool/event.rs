@@ -7,7 +7,7 @@ use std::time::Duration;
 use image::RgbImage;
 use tokio::sync::Notify;
 
-use crate::{JobError, JobId};
+use crate::{JobError, JobId, Picture};
 
 /// Is a piece of news of one job. After [`Finished`](Self::Finished), [`Failed`](Self::Failed) or
 /// [`Cancelled`](Self::Cancelled) there is no more.
@@ -35,7 +35,7 @@ pub enum JobEvent {
     /// It is done.
     Finished {
         /// The pictures, in order: picture `k` has seed `seed + k`.
-        pictures: Vec<RgbImage>,
+        pictures: Vec<Picture>,
         /// Time since [`Started`](Self::Started).
         elapsed: Duration,
     },
@@ -66,8 +66,7 @@ impl fmt::Debug for JobEvent {
                 )
             }
             Self::Finished { pictures, elapsed } => {
-                let sizes: Vec<_> = pictures.iter().map(RgbImage::dimensions).collect();
-                write!(f, "Finished {{ pictures: {sizes:?}, elapsed: {elapsed:?} }}")
+                write!(f, "Finished {{ pictures: {pictures:?}, elapsed: {elapsed:?} }}")
             }
             Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
             Self::Cancelled => f.write_str("Cancelled"),

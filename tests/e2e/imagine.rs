@@ -1,10 +1,12 @@
 //! `/imagine` and everything under its pictures, as people meet it.
 
 mod buttons;
+mod from_pictures;
 mod pictures;
 mod queue;
 mod reactions;
 mod recovery;
+mod safety;
 
 use std::time::Duration;
 

@@ -7,8 +7,9 @@ use tastemaker_storage::{InteractionRef, JobOrigin, JobRecord};
 
 use super::answer::Answer;
 use super::render::Task;
+use super::sources::FILE_INDEX;
 use super::wish::Draft;
-use super::{deliver, follow, now_ms, records};
+use super::{deliver, follow, now_ms, records, sources};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
 
@@ -32,16 +33,29 @@ pub(super) struct Asked {
 /// Writes a job down, which makes it outlive a crash, and queues it.
 ///
 /// # Errors
-/// With the pool's refusal, after which no trace of the job is left, or with the store's.
-pub(super) async fn queue(app: &App, draft: Draft, asked: Asked) -> Result<(JobRecord, JobHandle), BotError> {
+/// With words for the person where the picture it starts from is gone, with the pool's refusal, after which no trace of
+/// the job is left, or with the store's.
+pub(super) async fn queue(
+    app: &App,
+    mut draft: Draft,
+    asked: Asked,
+) -> Result<(JobRecord, JobHandle), BotError> {
+    if let Some(source) = &mut draft.request.source {
+        *source = sources::filled(app, source, draft.request.count).await?;
+    }
     let record = app.with_store(move |store| {
         let Draft {
-            request,
+            mut request,
             applied,
             profile_version,
+            file,
         } = draft;
+        let id = store.new_job_id()?;
+        if let Some(file) = &file {
+            request.source = Some(file.source(id));
+        }
         let job = Job {
-            id: store.new_job_id()?,
+            id,
             user: asked.user,
             guild: asked.guild,
             request,
@@ -52,6 +66,12 @@ pub(super) async fn queue(app: &App, draft: Draft, asked: Asked) -> Result<(JobR
         record.applied = applied;
         record.profile_version = profile_version;
         store.put_job(&record)?;
+        if let Some(file) = file
+            && let Err(error) = store.put_image(id, FILE_INDEX, &file.png)
+        {
+            store.delete_job(id)?;
+            return Err(error);
+        }
         Ok(record)
     });
     let record = record.await?;

@@ -13,14 +13,21 @@ pub(super) fn under_way(job: JobId) -> CreateActionRow {
     )])
 }
 
-/// Under a result.
-pub(super) fn finished(job: JobId) -> CreateActionRow {
-    CreateActionRow::Buttons(vec![
-        button(ImagineId::Again(job), "Again", ButtonStyle::Primary),
-        button(ImagineId::Vary(job), "Vary", ButtonStyle::Secondary),
-        button(ImagineId::Why(job), "Why this image?", ButtonStyle::Secondary),
-        button(ImagineId::Delete(job), "Delete", ButtonStyle::Danger),
-    ])
+/// Under a result; *upscale* only where the picture can be larger.
+pub(super) fn finished(job: JobId, upscale: bool) -> CreateActionRow {
+    let upscale = upscale.then(|| button(ImagineId::Upscale(job), "Upscale", ButtonStyle::Secondary));
+    let row = [
+        Some(button(ImagineId::Again(job), "Again", ButtonStyle::Primary)),
+        Some(button(ImagineId::Vary(job), "Vary", ButtonStyle::Secondary)),
+        upscale,
+        Some(button(
+            ImagineId::Why(job),
+            "Why this image?",
+            ButtonStyle::Secondary,
+        )),
+        Some(button(ImagineId::Delete(job), "Delete", ButtonStyle::Danger)),
+    ];
+    CreateActionRow::Buttons(row.into_iter().flatten().collect())
 }
 
 /// Under the news that there is no picture.

@@ -10,8 +10,8 @@ use tastemaker_commands::imagine::{self as command, Imagine};
 use tastemaker_storage::{InteractionRef, JobOrigin};
 
 use super::begin::{self, Asked};
-use super::wish::Wish;
-use super::{defaults, records};
+use super::wish::{self, Wish};
+use super::{defaults, records, sources};
 use crate::bot::context::App;
 use crate::bot::errors::{BotError, Incident};
 
@@ -60,14 +60,23 @@ pub async fn on_command(
 
 async fn accept(app: &Arc<App>, options: Imagine, asked: Asked) -> Result<(), BotError> {
     let taste = records::taste(app, asked.user).await?;
+    let (aspect, file) = match &options.image {
+        Some(attachment) => {
+            let strength = options.strength.unwrap_or(wish::IMAGE_STRENGTH);
+            let (aspect, file) = sources::fetch(attachment, strength, options.aspect, defaults(app)).await?;
+            (aspect, Some(file))
+        }
+        None => (options.aspect.unwrap_or_default(), None),
+    };
     let wish = Wish {
         prompt: options.prompt,
         negative: options.negative.unwrap_or_default(),
         beta: options.beta,
         seed: options.seed.unwrap_or_else(random_seed),
         count: options.count,
-        aspect: options.aspect,
+        aspect,
         plain: options.plain,
+        file,
     };
     let draft = wish.draft(taste.as_ref(), &defaults(app), &app.config.generation);
     let (record, handle) = begin::queue(app, draft, asked).await?;

@@ -1,4 +1,4 @@
-//! The buttons under a picture: again, vary, why this image?, delete; and cancel, while it is on its way.
+//! The buttons under a picture: again, vary, upscale, why this image?, delete; and cancel, while it is on its way.
 
 use std::sync::Arc;
 
@@ -14,9 +14,15 @@ use tastemaker_storage::{JobOrigin, JobRecord};
 use super::begin::{self, Asked};
 use super::command::{answer_failure, deferred, random_seed, token};
 use super::wish::{self, Asker};
-use super::{cancel, records, why};
+use super::{cancel, records, sources, why};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
+
+/// Said to somebody else who wants a picture larger.
+const NOT_YOURS: &str =
+    "Only the person who asked for this picture can have it made larger. *Again* draws it for you.";
+/// Said of a picture that is large already.
+const AS_LARGE_AS_IT_GETS: &str = "This picture is as large as I can make it.";
 
 /// Answers a button. Everything it needs is in its id and in the store.
 ///
@@ -31,6 +37,7 @@ pub async fn on_component(
     match id {
         ImagineId::Again(job) => another(app, ctx, interaction, job, JobOrigin::Again).await,
         ImagineId::Vary(job) => another(app, ctx, interaction, job, JobOrigin::Vary).await,
+        ImagineId::Upscale(job) => another(app, ctx, interaction, job, JobOrigin::Upscale).await,
         ImagineId::Why(job) => explain(app, ctx, interaction, job).await,
         ImagineId::Delete(job) => delete(app, ctx, interaction, job).await,
         ImagineId::Cancel(job) => cancel::on_button(app, ctx, interaction, job).await,
@@ -81,7 +88,12 @@ async fn accept(app: &Arc<App>, source: JobId, asked: Asked) -> Result<(), BotEr
         false => Asker::Other(taste.as_ref()),
     };
     let draft = match asked.origin {
-        JobOrigin::Vary => wish::vary(&source, asker, random_seed()),
+        JobOrigin::Vary if sources::are_usable(app, &source).await? => {
+            wish::vary(&source, asker, random_seed())
+        }
+        JobOrigin::Vary => wish::turn(&source, asker, random_seed()),
+        JobOrigin::Upscale if source.job.user != asked.user => return Err(BotError::say(NOT_YOURS)),
+        JobOrigin::Upscale => wish::upscale(&source).ok_or_else(|| BotError::say(AS_LARGE_AS_IT_GETS))?,
         _ => wish::again(&source, asker, random_seed()),
     };
     let (record, handle) = begin::queue(app, draft, asked).await?;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::RgbImage;
 use serenity::all::{ChannelId, Http, MessageId, ReactionType};
+use tastemaker_pool::{Picture, Safety};
 use tastemaker_storage::{JobRecord, JobState, Receipt, Store, StoreError};
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, Post};
 use super::beta::Step;
 use super::follow::End;
+use super::pictures::Kept;
 use super::render::{self, Task};
 use super::{now_ms, pictures, records};
 use crate::bot::context::App;
@@ -33,11 +34,12 @@ pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, en
                 model_hash: app.model_hash().await,
                 elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                 finished_at: now_ms(),
+                safety: safety(task, &pictures),
             };
             task.record.receipt = Some(receipt);
             task.record.state = JobState::Done;
             match keep(app, task, pictures).await {
-                Ok(pngs) => show_result(app, task, answer, pngs).await,
+                Ok(kept) => show_result(app, task, answer, kept).await,
                 Err(error) => fail(app, task, answer, &error).await,
             }
         }
@@ -57,47 +59,60 @@ pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, en
     }
 }
 
+/// What a safety check made of each picture, noted in the log; empty if it found nothing.
+fn safety(task: &Task, pictures: &[Picture]) -> Vec<Safety> {
+    let all: Vec<Safety> = pictures.iter().map(Picture::safety).collect();
+    if all.iter().all(|safety| *safety == Safety::Clear) {
+        return Vec::new();
+    }
+    tracing::info!(job = task.record.job.id, safety = ?all, "a safety check found something");
+    all
+}
+
 /// Encodes the pictures and writes them down together with the job that is now done.
 ///
 /// A disk that does not take them is logged; the person gets the pictures all the same.
-async fn keep(app: &App, task: &Task, pictures: Vec<RgbImage>) -> Result<Vec<Vec<u8>>, BotError> {
+async fn keep(app: &App, task: &Task, pictures: Vec<Picture>) -> Result<Vec<Kept>, BotError> {
     let (store, record) = (app.store.clone(), task.record.clone());
-    let encoded = spawn_blocking(move || -> Result<Vec<Vec<u8>>, BotError> {
-        let pngs = pictures
-            .iter()
-            .enumerate()
-            .map(|(index, picture)| receipt::encode(picture, &record, index))
-            .collect::<Result<Vec<_>, _>>()
+    let encoded = spawn_blocking(move || -> Result<Vec<Kept>, BotError> {
+        let kept = (0..)
+            .zip(&pictures)
+            .filter_map(|(index, picture)| Some((index, picture.image()?, picture.safety())))
+            .map(|(index, image, safety)| {
+                let png = receipt::encode(image, &record, index)?;
+                Ok(Kept { index, png, safety })
+            })
+            .collect::<Result<Vec<_>, receipt::ReceiptError>>()
             .map_err(BotError::internal)?;
-        match write_down(&store, &record, &pngs) {
+        match write_down(&store, &record, &kept) {
             Ok(()) => {}
             Err(StoreError::NoSuchJob { id }) => tracing::debug!(job = id, "deleted while under way"),
             Err(error) => tracing::error!(job = record.job.id, %error, "a result could not be kept"),
         }
-        Ok(pngs)
+        Ok(kept)
     });
     encoded.await.map_err(BotError::internal)?
 }
 
 /// Writes pictures before the record that says they are there.
-fn write_down(store: &Store, record: &JobRecord, pngs: &[Vec<u8>]) -> Result<(), StoreError> {
-    for (png, index) in pngs.iter().zip(0..) {
-        store.put_image(record.job.id, index, png)?;
+fn write_down(store: &Store, record: &JobRecord, pictures: &[Kept]) -> Result<(), StoreError> {
+    for kept in pictures {
+        store.put_image(record.job.id, kept.index, &kept.png)?;
     }
     store.put_job(record)
 }
 
 /// Shows the pictures of a job that is done.
-pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer, pngs: Vec<Vec<u8>>) {
+pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer, kept: Vec<Kept>) {
     if is_delivered(app, task).await {
         return;
     }
     let request = &task.record.job.request;
     let post = Post {
-        files: Some(pictures::results(request, &pngs)),
+        files: Some(pictures::results(request, &kept)),
         ..render::finished(task)
     };
-    match persist(app, task, answer, post, &pngs).await {
+    match persist(app, task, answer, post, &kept).await {
         Ok(place) => {
             delivered(app, task, Some(place)).await;
             if render::is_personal(&task.record) {
@@ -136,7 +151,7 @@ async fn persist(
     task: &Task,
     answer: &mut Answer,
     mut post: Post,
-    pngs: &[Vec<u8>],
+    kept: &[Kept],
 ) -> Result<(ChannelId, MessageId), BotError> {
     let mut wait = Duration::from_secs(1);
     let (mut attempts, mut shrinkings) = (0, 0);
@@ -145,9 +160,9 @@ async fn persist(
             Ok(place) => return Ok(place),
             Err(error) => error,
         };
-        if error.is_too_large() && shrinkings < SHRINKINGS && !pngs.is_empty() {
-            let (request, pngs) = (task.record.job.request.clone(), pngs.to_vec());
-            let smaller = spawn_blocking(move || pictures::smaller(&request, &pngs, shrinkings)).await;
+        if error.is_too_large() && shrinkings < SHRINKINGS && !kept.is_empty() {
+            let (request, kept) = (task.record.job.request.clone(), kept.to_vec());
+            let smaller = spawn_blocking(move || pictures::smaller(&request, &kept, shrinkings)).await;
             post.files = Some(smaller.map_err(BotError::internal)?.map_err(BotError::internal)?);
             if shrinkings == 0 {
                 post.content

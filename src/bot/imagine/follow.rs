@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use image::RgbImage;
-use tastemaker_pool::{JobError, JobEvent, JobEvents};
+use tastemaker_pool::{JobError, JobEvent, JobEvents, Picture};
 use tastemaker_storage::JobState;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +19,7 @@ pub(super) enum End {
     /// With its pictures.
     Finished {
         /// In the order of their seeds.
-        pictures: Vec<RgbImage>,
+        pictures: Vec<Picture>,
         /// Time the drawing took.
         elapsed: Duration,
     },
@@ -70,7 +70,7 @@ pub(super) async fn follow(app: &App, task: &mut Task, answer: &mut Answer, mut 
                 task.record.state = JobState::Running;
                 records::save(app, &task.record).await;
                 news = Some(News {
-                    post: render::drawing(task, 0, task.record.job.request.steps),
+                    post: render::drawing(task, 0, task.record.job.request.steps_taken()),
                     preview: None,
                 });
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tastemaker_pool::{JobId, UserId};
+use tastemaker_pool::{ImageRequest, JobId, UserId};
 use tastemaker_storage::JobRecord;
 
 /// Holds jobs until the pool takes them. Each is in here or in the pool, never in both and never in neither, so that
@@ -21,6 +21,11 @@ impl Held {
     /// Returns the jobs held, oldest first.
     pub(super) fn ids(&self) -> Vec<JobId> {
         self.lock().keys().copied().collect()
+    }
+
+    /// Returns what a job asks for, if it is held.
+    pub(super) fn request(&self, id: JobId) -> Option<ImageRequest> {
+        self.lock().get(&id).map(|record| record.job.request.clone())
     }
 
     /// Offers a job to `submit` and lets go of it if that succeeds; `None` if it is not held any more.

@@ -5,14 +5,14 @@
 //! | step | file |
 //! |---|---|
 //! | the command is acknowledged, read and admitted | `command.rs` |
-//! | options, taste and model become a request | `wish.rs`, `taste.rs`, `size.rs` |
+//! | options, taste and model become a request | `wish.rs`, `taste.rs`, `size.rs`, `sources.rs` |
 //! | the job is written down, queued, and followed to its end | `begin.rs`, `follow.rs` |
 //! | its end is shown, once, wherever it still can be | `deliver.rs`, `answer.rs`, `pictures.rs` |
 //! | buttons and reactions lead to more pictures, or explain, or delete | `component.rs`, `reactions.rs`, `ladder.rs`, `beta.rs` |
 //! | jobs are cancelled | `cancel.rs` |
 //! | jobs of an earlier process go on | `recovery.rs`, `held.rs` |
 //!
-//! What an answer says (`render.rs`, `why.rs`, `text.rs`, `bar.rs`, `buttons.rs`, `reproduce.rs`) is pure, and everything
+//! What an answer says (`render.rs`, `why.rs`, `safety.rs`, `text.rs`, `bar.rs`, `buttons.rs`, `reproduce.rs`) is pure, and everything
 //! that a button or reaction needs is in its custom id and the store, so that a restart takes nothing away.
 
 mod answer;
@@ -33,7 +33,9 @@ mod records;
 mod recovery;
 mod render;
 mod reproduce;
+mod safety;
 mod size;
+mod sources;
 mod taste;
 pub(in crate::bot) mod text;
 mod why;

@@ -16,6 +16,7 @@ use super::begin::{self, Asked};
 use super::beta::{self, Step};
 use super::follow::{self, End};
 use super::ladder::{self, Reacted};
+use super::pictures::Kept;
 use super::render::{self, Parent, Task};
 use super::wish::{self, Draft};
 use super::{Deliveries, deliver, pictures, records};
@@ -124,7 +125,7 @@ async fn climb(app: &App, source: &JobRecord, mut aim: watch::Receiver<f64>) -> 
         } else {
             let draft = wish::at_beta(source, taste.as_ref(), beta);
             match same_picture(app, source, &draft).await? {
-                Some((record, pngs)) => show_again(app, source, record, &pngs, spare.take()).await?,
+                Some((record, kept)) => show_again(app, source, record, &kept, spare.take()).await?,
                 None => match draw(app, source, draft, spare, &mut aim).await {
                     Ok(given_up) => spare = given_up,
                     Err(error) => {
@@ -216,7 +217,7 @@ async fn same_picture(
     app: &App,
     source: &JobRecord,
     draft: &Draft,
-) -> Result<Option<(JobRecord, Vec<Vec<u8>>)>, BotError> {
+) -> Result<Option<(JobRecord, Vec<Kept>)>, BotError> {
     let (user, request) = (source.job.user, draft.request.clone());
     let found = app.with_store(move |store| {
         let same = |record: &JobRecord| record.state == JobState::Done && record.job.request == request;
@@ -225,7 +226,7 @@ async fn same_picture(
     let Some(record) = found.await? else {
         return Ok(None);
     };
-    Ok(records::pictures(app, &record).await?.map(|pngs| (record, pngs)))
+    Ok(records::pictures(app, &record).await?.map(|kept| (record, kept)))
 }
 
 /// Shows a picture that was made before, in a new message that its reactions and buttons work under as well.
@@ -233,7 +234,7 @@ async fn show_again(
     app: &App,
     source: &JobRecord,
     record: JobRecord,
-    pngs: &[Vec<u8>],
+    kept: &[Kept],
     spare: Option<u64>,
 ) -> Result<(), BotError> {
     if let Some(message) = spare {
@@ -243,7 +244,7 @@ async fn show_again(
         return Ok(());
     };
     app.deliveries.ladders.arrive(source.job.id);
-    let files = Some(pictures::results(&record.job.request, pngs));
+    let files = Some(pictures::results(&record.job.request, kept));
     let id = record.job.id;
     let task = Task {
         record: JobRecord {

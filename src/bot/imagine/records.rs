@@ -1,8 +1,9 @@
 //! What the answers read from the store and write to it, off the event loop.
 
-use tastemaker_pool::{JobId, UserId};
+use tastemaker_pool::{JobId, Safety, UserId};
 use tastemaker_storage::{JobRecord, StoreError};
 
+use super::pictures::Kept;
 use super::render::{Parent, Task};
 use super::taste::Taste;
 use crate::bot::context::App;
@@ -54,12 +55,23 @@ pub(super) async fn task(app: &App, record: JobRecord) -> Task {
     }
 }
 
-/// Reads the pictures of a job; `None` when some have left the store.
+/// Reads the pictures of a job, without those that are withheld; `None` when some have left the store.
 ///
 /// # Errors
 /// With the store's.
-pub(super) async fn pictures(app: &App, record: &JobRecord) -> Result<Option<Vec<Vec<u8>>>, BotError> {
-    let (id, count) = (record.job.id, record.job.request.count);
-    app.with_store(move |store| (0..count).map(|index| store.image(id, index)).collect())
-        .await
+pub(super) async fn pictures(app: &App, record: &JobRecord) -> Result<Option<Vec<Kept>>, BotError> {
+    let (id, count, receipt) = (record.job.id, record.job.request.count, record.receipt.clone());
+    let safety = move |index| {
+        receipt
+            .as_ref()
+            .map_or(Safety::Clear, |receipt| receipt.safety_of(index))
+    };
+    app.with_store(move |store| {
+        (0..count)
+            .map(|index| (index, safety(index)))
+            .filter(|(_, safety)| *safety != Safety::Withheld)
+            .map(|(index, safety)| Ok(store.image(id, index)?.map(|png| Kept { index, png, safety })))
+            .collect()
+    })
+    .await
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tastemaker_pool::{JobId, Refusal};
+use tastemaker_pool::{ImageRequest, JobId, Refusal};
 use tastemaker_storage::{JobRecord, JobState};
 
 use super::answer::Answer;
 use super::render::Task;
-use super::{begin, deliver, records};
+use super::{begin, deliver, records, sources};
 use crate::bot::context::App;
+use crate::bot::errors::BotError;
 
 /// Time between two attempts to queue jobs that the queue had no room for.
 const RETRY: Duration = Duration::from_secs(2);
@@ -54,9 +55,9 @@ async fn show_end(app: &Arc<App>, record: JobRecord) {
         return;
     }
     match records::pictures(app, &record).await {
-        Ok(Some(pngs)) => {
+        Ok(Some(kept)) => {
             in_background(app, record, |app, mut task, mut answer| async move {
-                deliver::show_result(&app, &mut task, &mut answer, pngs).await;
+                deliver::show_result(&app, &mut task, &mut answer, kept).await;
             })
             .await;
         }
@@ -85,11 +86,24 @@ async fn queue_all(app: &Arc<App>) {
 }
 
 async fn queue(app: &Arc<App>, id: JobId) {
-    let Some((record, queued)) = app
-        .deliveries
-        .held
-        .offer(id, |record| app.pool.submit(record.job.clone()))
-    else {
+    // Sources are not written down with their pixels.
+    let source = match app.deliveries.held.request(id) {
+        Some(ImageRequest {
+            source: Some(source),
+            count,
+            ..
+        }) => match sources::filled(app, &source, count).await {
+            Ok(source) => Some(source),
+            Err(error) => return give_up(app, id, error).await,
+        },
+        _ => None,
+    };
+    let submit = |record: &JobRecord| {
+        let mut job = record.job.clone();
+        job.request.source = source;
+        app.pool.submit(job)
+    };
+    let Some((record, queued)) = app.deliveries.held.offer(id, submit) else {
         return;
     };
     match queued {
@@ -99,14 +113,19 @@ async fn queue(app: &Arc<App>, id: JobId) {
         Err(Refusal::AlreadyKnown { .. }) => {
             app.deliveries.held.take(id);
         }
-        Err(refusal) => {
-            app.deliveries.held.take(id);
-            in_background(app, record, |app, mut task, mut answer| async move {
-                deliver::fail(&app, &mut task, &mut answer, &refusal.into()).await;
-            })
-            .await;
-        }
+        Err(refusal) => give_up(app, id, refusal.into()).await,
     }
+}
+
+/// Lets go of a job that cannot be drawn, and says so.
+async fn give_up(app: &Arc<App>, id: JobId, error: BotError) {
+    let Some(record) = app.deliveries.held.take(id) else {
+        return;
+    };
+    in_background(app, record, |app, mut task, mut answer| async move {
+        deliver::fail(&app, &mut task, &mut answer, &error).await;
+    })
+    .await;
 }
 
 /// Joins a record with its answer and does something with both, beside everything else.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tastemaker_pool::ImageRequest;
-use tastemaker_storage::{JobOrigin, JobRecord};
+use tastemaker_pool::{ImageRequest, Safety, SourceOf};
+use tastemaker_storage::{JobOrigin, JobRecord, Receipt};
 
 use super::answer::Post;
-use super::{bar, beta, buttons, text};
+use super::{bar, beta, buttons, safety, size, text};
 
 /// Is a job as its answer tells of it.
 #[derive(Debug, Clone)]
@@ -85,7 +85,13 @@ pub(super) fn finished(task: &Task) -> Post {
         facts.push(receipt.model.clone());
     }
     content.push_str(&format!("\n{}", facts.join(" · ")));
-    if let Some(note) = variation(&job.request) {
+    let notes = [
+        source(&task.record),
+        variation(&task.record),
+        hires(&job.request),
+        safety::note(receipt.as_ref()),
+    ];
+    for note in notes.into_iter().flatten() {
         content.push_str(&format!("\n{note}"));
     }
     if !is_personal(&task.record) {
@@ -93,7 +99,7 @@ pub(super) fn finished(task: &Task) -> Post {
     }
     Post {
         content,
-        rows: vec![buttons::finished(job.id)],
+        rows: vec![buttons::finished(job.id, can_grow(&task.record))],
         files: None,
     }
 }
@@ -140,6 +146,7 @@ fn heading(task: &Task) -> String {
     match origin {
         JobOrigin::Again => heading.push_str(" · again"),
         JobOrigin::Vary => heading.push_str(" · varied"),
+        JobOrigin::Upscale => heading.push_str(" · larger"),
         JobOrigin::Imagine | JobOrigin::Beta => {}
     }
     if task.parent.is_some_and(|parent| parent.user != job.user) {
@@ -159,15 +166,52 @@ fn seeds(request: &ImageRequest) -> String {
     }
 }
 
+/// Tells whether a job's pictures can be made larger, and are all there to be.
+fn can_grow(record: &JobRecord) -> bool {
+    let hidden = |receipt: &Receipt| {
+        let withheld = |safety: &Safety| matches!(safety, Safety::Withheld | Safety::Blurred);
+        receipt.safety.iter().any(withheld)
+    };
+    size::larger(&record.job.request).is_some() && !record.receipt.as_ref().is_some_and(hidden)
+}
+
+/// What a picture started from.
+fn source(record: &JobRecord) -> Option<String> {
+    let source = record.job.request.source.as_ref()?;
+    let share = source.strength * 100.0;
+    Some(match source.of {
+        SourceOf::File(_) => format!("-# Starts from your picture; {share:.0} % of it is drawn anew."),
+        SourceOf::Pictures(_) => {
+            format!(
+                "-# Starts from the picture it varies; {share:.0} % of it is drawn anew, with another seed."
+            )
+        }
+    })
+}
+
+/// What a second pass did.
+fn hires(request: &ImageRequest) -> Option<String> {
+    let hires = request.hires.as_ref()?;
+    Some(format!(
+        "-# {}×{}: the same picture, enlarged from {}×{} and refined.",
+        hires.width, hires.height, request.width, request.height
+    ))
+}
+
 /// What a variation kept and what it changed.
-fn variation(request: &ImageRequest) -> Option<String> {
+fn variation(record: &JobRecord) -> Option<String> {
+    let request = &record.job.request;
     let last = request.variations.last()?;
+    let instead = match record.origin {
+        JobOrigin::Vary => "The picture itself is not at hand any more, so this varies its noise. ",
+        _ => "",
+    };
     let times = match request.variations.len() {
         1 => String::new(),
         more => format!(", {more} times in a row"),
     };
     Some(format!(
-        "-# Same prompt, seed, taste and β; the noise it starts from is turned {:.0} % of the way towards that of seed {}{times}.",
+        "-# {instead}Same prompt, seed, taste and β; the noise it starts from is turned {:.0} % of the way towards that of seed {}{times}.",
         last.strength * 100.0,
         last.seed
     ))
@@ -176,7 +220,7 @@ fn variation(request: &ImageRequest) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use tastemaker_pool::{Job, Variation};
-    use tastemaker_storage::{AppliedAttribute, Receipt};
+    use tastemaker_storage::AppliedAttribute;
 
     use super::*;
 
@@ -199,6 +243,8 @@ pub(super) mod tests {
             height: 128,
             count: 1,
             variations: Vec::new(),
+            source: None,
+            hires: None,
         };
         let mut record = JobRecord::accepted(
             Job {
@@ -227,6 +273,7 @@ pub(super) mod tests {
             model_hash: "0123456789ab".into(),
             elapsed_ms: 8300,
             finished_at: 0,
+            safety: Vec::new(),
         });
         Task { record, parent: None }
     }
@@ -273,6 +320,46 @@ pub(super) mod tests {
             content.contains("35 % of the way towards that of seed 99."),
             "{content}"
         );
+    }
+
+    #[test]
+    fn what_a_picture_starts_from_and_grew_from_is_said() {
+        let mut task = task(0.6);
+        let request = &mut task.record.job.request;
+        request.source = Some(tastemaker_pool::Source {
+            of: SourceOf::File(3),
+            strength: 0.4,
+            hashes: Vec::new(),
+            pixels: Default::default(),
+        });
+        request.hires = Some(tastemaker_pool::Hires {
+            width: 256,
+            height: 256,
+            strength: 0.4,
+            steps: 20,
+            upscale: "image".into(),
+        });
+        let content = finished(&task).content;
+        assert!(
+            content.contains("your picture; 40 % of it") && content.contains("256×256: the same picture"),
+            "{content}"
+        );
+        let varied = Variation {
+            seed: 99,
+            strength: 0.35,
+        };
+        (task.record.job.request.variations, task.record.origin) = (vec![varied], JobOrigin::Vary);
+        assert!(finished(&task).content.contains("not at hand any more"));
+    }
+
+    #[test]
+    fn what_a_check_hid_cannot_grow() {
+        let mut task = task(0.6);
+        assert!(can_grow(&task.record));
+        let receipt = task.record.receipt.as_mut().unwrap();
+        receipt.safety = vec![Safety::Withheld];
+        assert!(!can_grow(&task.record));
+        assert!(finished(&task).content.contains("keep that to myself"));
     }
 
     #[test]

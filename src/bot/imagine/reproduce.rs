@@ -31,6 +31,17 @@ pub(super) fn command_line(request: &ImageRequest, model: &str) -> String {
     for variation in &request.variations {
         option("vary", &format!("{}:{}", variation.seed, variation.strength));
     }
+    if let Some(source) = &request.source {
+        // Whoever has the picture knows its name; the receipt has the hash to know it by.
+        option("image", "SOURCE.png");
+        option("strength", &source.strength.to_string());
+    }
+    if let Some(hires) = &request.hires {
+        option("hires", &format!("{}x{}", hires.width, hires.height));
+        option("hires-strength", &hires.strength.to_string());
+        option("hires-steps", &hires.steps.to_string());
+        option("hires-upscale", &hires.upscale);
+    }
     option("steps", &request.steps.to_string());
     option("guidance", &request.guidance.to_string());
     option("scheduler", &request.scheduler);
@@ -74,6 +85,32 @@ mod tests {
             "tastemaker imagine 'a *lighthouse*' --model embedded --like 'watercolour, soft light' \
              --dislike 'neon colours' --beta 0.6 --conditioning embedding --seed 7 --noise portable --vary 9:0.35 --steps 20 \
              --guidance 5 --scheduler ddim --size 128x128"
+        );
+    }
+
+    #[test]
+    fn a_source_and_a_second_pass_are_said_too() {
+        let mut request = task(0.6).record.job.request;
+        request.source = Some(tastemaker_pool::Source {
+            of: tastemaker_pool::SourceOf::Pictures(1),
+            strength: 0.6,
+            hashes: Vec::new(),
+            pixels: Default::default(),
+        });
+        request.hires = Some(tastemaker_pool::Hires {
+            width: 256,
+            height: 192,
+            strength: 0.4,
+            steps: 12,
+            upscale: "image".into(),
+        });
+        let line = command_line(&request, "embedded");
+        assert!(
+            line.contains(
+                " --image SOURCE.png --strength 0.6 --hires 256x192 --hires-strength 0.4 --hires-steps 12 \
+                 --hires-upscale image --steps 20 "
+            ),
+            "{line}"
         );
     }
 

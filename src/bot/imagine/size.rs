@@ -1,9 +1,43 @@
 //! Picture sizes: an aspect keeps the model's own number of pixels and what its layers can halve.
 
 use tastemaker_commands::imagine::Aspect;
+use tastemaker_diffusion::params::MAX_SIDE;
+use tastemaker_pool::ImageRequest;
 
 /// Long side over short side of portrait and landscape pictures, as in photography.
 const RATIO: f64 = 1.5;
+
+/// How many times as wide and as high *upscale* makes a picture.
+const UPSCALE: u32 = 2;
+
+/// Returns the size of a request's finished pictures.
+pub(super) fn of(request: &ImageRequest) -> (u32, u32) {
+    match &request.hires {
+        Some(hires) => (hires.width, hires.height),
+        None => (request.width, request.height),
+    }
+}
+
+/// Returns the size that *upscale* makes of a request's pictures; `None` if they were made larger before, or would be
+/// too large.
+pub(super) fn larger(request: &ImageRequest) -> Option<(u32, u32)> {
+    let (width, height) = (request.width * UPSCALE, request.height * UPSCALE);
+    (request.hires.is_none() && width.max(height) as usize <= MAX_SIDE).then_some((width, height))
+}
+
+/// Returns the shape that is nearest to that of a picture of this size.
+pub(super) fn nearest(width: u32, height: u32) -> Aspect {
+    let ratio = f64::from(width.max(1)) / f64::from(height.max(1));
+    // Half-way between the shapes, as ratios go.
+    let limit = RATIO.sqrt();
+    if ratio > limit {
+        Aspect::Landscape
+    } else if ratio < 1.0 / limit {
+        Aspect::Portrait
+    } else {
+        Aspect::Square
+    }
+}
 
 /// Returns width and height in pixels for an aspect, near the area that the model was trained on.
 ///
@@ -45,6 +79,21 @@ mod tests {
         assert_eq!(size(Aspect::Square, (512, 512), 64), (512, 512));
         assert_eq!(size(Aspect::Portrait, (512, 512), 64), (448, 640));
         assert_eq!(size(Aspect::Landscape, (512, 512), 64), (640, 448));
+    }
+
+    #[test]
+    fn a_picture_has_the_nearest_shape() {
+        assert_eq!(nearest(1000, 900), Aspect::Square);
+        assert_eq!(nearest(1920, 1080), Aspect::Landscape);
+        assert_eq!(nearest(600, 800), Aspect::Portrait);
+    }
+
+    #[test]
+    fn a_picture_grows_once_and_not_beyond_the_limit() {
+        let mut request = super::super::render::tests::task(0.6).record.job.request;
+        assert_eq!(larger(&request), Some((256, 256)));
+        (request.width, request.height) = (1536, 1024);
+        assert_eq!(larger(&request), None);
     }
 
     #[test]

@@ -193,6 +193,22 @@ fn facts(record: &JobRecord) -> String {
             text::escape(&text::cut(&request.negative, 200))
         );
     }
+    if let Some(source) = &request.source {
+        let share = source.strength * 100.0;
+        let hash = source.hash_of(0).unwrap_or_default();
+        let _ = write!(facts, "\n{share:.0} % of a picture (`{hash}`) drawn anew");
+    }
+    if let Some(hires) = &request.hires {
+        let _ = write!(
+            facts,
+            "\nthen {}×{} from the {}, {:.0} % of it drawn anew in {} steps",
+            hires.width,
+            hires.height,
+            text::cut(&hires.upscale, 32),
+            hires.strength * 100.0,
+            hires.steps_taken()
+        );
+    }
     for variation in &request.variations {
         let _ = write!(
             facts,

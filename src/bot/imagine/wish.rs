@@ -1,15 +1,26 @@
 //! From what a person asked for to the request that the pool gets; pure.
 
 use tastemaker_commands::imagine::Aspect;
-use tastemaker_pool::{ImageRequest, Variation};
+use tastemaker_diffusion::Upscale;
+use tastemaker_pool::{Hires, ImageRequest, Pixels, Source, SourceOf, Variation};
 use tastemaker_storage::{AppliedAttribute, JobRecord};
 
+use super::sources::File;
 use super::taste::Taste;
 use super::{beta, render, size};
 use crate::config::Generation;
 
-/// How far *vary* turns the noise: near enough to be the same idea, far enough to be another picture.
-const VARY_STRENGTH: f64 = 0.35;
+/// How much of a picture *vary* draws anew: near enough to be the same idea, far enough to be another picture.
+const VARY_STRENGTH: f64 = 0.7;
+/// How far *vary* turns the noise instead, where the picture itself is not at hand.
+const TURN_STRENGTH: f64 = 0.35;
+/// How much of an enlarged picture *upscale* draws anew: enough for edges. From about a half on, a model that is asked for
+/// more than its own size puts a second subject beside the first.
+const UPSCALE_STRENGTH: f64 = 0.2;
+/// What *upscale* enlarges.
+const UPSCALE_OF: Upscale = Upscale::Image;
+/// How much of a person's own picture is drawn anew, unless they say.
+pub(super) const IMAGE_STRENGTH: f64 = 0.6;
 /// Variations in a row that a request carries. Beyond them the oldest has long been turned away from, and is let go.
 const VARIATIONS_LIMIT: usize = 16;
 
@@ -51,6 +62,8 @@ pub(super) struct Wish {
     pub aspect: Aspect,
     /// Whether to leave the person's taste aside.
     pub plain: bool,
+    /// A picture of the person's own to start from.
+    pub file: Option<File>,
 }
 
 /// Is a request together with what the record of its job says about the taste in it.
@@ -62,6 +75,8 @@ pub(super) struct Draft {
     pub applied: Vec<AppliedAttribute>,
     /// Version of the profile they come from.
     pub profile_version: Option<u64>,
+    /// A picture to be kept with the job, and to start from.
+    pub file: Option<File>,
 }
 
 impl Draft {
@@ -71,6 +86,7 @@ impl Draft {
             request: source.job.request.clone(),
             applied: source.applied.clone(),
             profile_version: source.profile_version,
+            file: None,
         }
     }
 
@@ -145,11 +161,14 @@ impl Wish {
             height,
             count: self.count.clamp(1, generation.max_count),
             variations: Vec::new(),
+            source: None,
+            hires: None,
         };
         let mut draft = Draft {
             request,
             applied: Vec::new(),
             profile_version: None,
+            file: self.file,
         };
         // A plain picture keeps the taste beside it, so that ➕ finds it.
         draft.personalise(taste, if self.plain { Some(0.0) } else { self.beta });
@@ -165,8 +184,26 @@ pub(super) fn again(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     draft
 }
 
-/// Drafts *vary*: the same request a step aside, towards the noise of another seed.
+/// Drafts *vary*: the same request, starting from the finished pictures with the noise of another seed.
 pub(super) fn vary(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
+    let mut draft = Draft::for_asker(source, asker);
+    let request = &mut draft.request;
+    // From the finished size, so that nothing of it is lost.
+    (request.width, request.height) = size::of(request);
+    request.hires = None;
+    request.seed = seed;
+    request.variations.clear();
+    request.source = Some(Source {
+        of: SourceOf::Pictures(source.job.id),
+        strength: VARY_STRENGTH,
+        hashes: Vec::new(),
+        pixels: Pixels::default(),
+    });
+    draft
+}
+
+/// Drafts *vary* where the pictures are not at hand: the same request a step aside, towards the noise of another seed.
+pub(super) fn turn(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     let mut draft = Draft::for_asker(source, asker);
     let variations = &mut draft.request.variations;
     if variations.len() >= VARIATIONS_LIMIT {
@@ -174,9 +211,23 @@ pub(super) fn vary(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     }
     variations.push(Variation {
         seed,
-        strength: VARY_STRENGTH,
+        strength: TURN_STRENGTH,
     });
     draft
+}
+
+/// Drafts *upscale*: the same pictures, and a second pass at a larger size; `None` if they cannot be larger.
+pub(super) fn upscale(source: &JobRecord) -> Option<Draft> {
+    let mut draft = Draft::like(source);
+    let (width, height) = size::larger(&draft.request)?;
+    draft.request.hires = Some(Hires {
+        width,
+        height,
+        strength: UPSCALE_STRENGTH,
+        steps: draft.request.steps,
+        upscale: UPSCALE_OF.to_string(),
+    });
+    Some(draft)
 }
 
 /// Drafts the same picture at another β; `taste` serves a picture that has none.
@@ -228,6 +279,7 @@ mod tests {
             count: 1,
             aspect: Aspect::Square,
             plain: false,
+            file: None,
         }
     }
 
@@ -313,17 +365,47 @@ mod tests {
     }
 
     #[test]
-    fn vary_keeps_the_seed_and_goes_on_from_where_it_is() {
+    fn vary_starts_from_the_finished_picture_with_another_seed() {
         let mut source = task(0.6).record;
-        source.job.request = vary(&source, Asker::Owner(None), 1).request;
-        let twice = vary(&source, Asker::Owner(None), 2).request;
+        source.job.request = upscale(&source).unwrap().request;
+        let varied = vary(&source, Asker::Owner(None), 99).request;
+        assert_eq!(
+            (varied.seed, varied.width, varied.hires.is_none()),
+            (99, 256, true)
+        );
+        assert_eq!(varied.source.unwrap().of, SourceOf::Pictures(3));
+        assert_eq!((varied.prompt, varied.beta), ("a *lighthouse*".into(), 0.6));
+    }
+
+    #[test]
+    fn upscale_changes_the_size_alone_and_only_once() {
+        let source = task(0.6).record;
+        let larger = upscale(&source).unwrap().request;
+        assert_eq!(
+            ImageRequest {
+                hires: None,
+                ..larger.clone()
+            },
+            source.job.request
+        );
+        assert_eq!(size::of(&larger), (256, 256));
+        let mut again = source;
+        again.job.request = larger;
+        assert_eq!(upscale(&again), None);
+    }
+
+    #[test]
+    fn without_the_picture_vary_keeps_the_seed_and_turns_its_noise_on_from_where_it_is() {
+        let mut source = task(0.6).record;
+        source.job.request = turn(&source, Asker::Owner(None), 1).request;
+        let twice = turn(&source, Asker::Owner(None), 2).request;
         assert_eq!(twice.seed, 7);
         assert_eq!(
             twice.variations.iter().map(|it| it.seed).collect::<Vec<_>>(),
             [1, 2]
         );
         for seed in 0..40 {
-            source.job.request = vary(&source, Asker::Owner(None), seed).request;
+            source.job.request = turn(&source, Asker::Owner(None), seed).request;
         }
         assert_eq!(source.job.request.variations.len(), VARIATIONS_LIMIT);
     }

@@ -3,6 +3,7 @@
 mod around;
 mod batching;
 mod families;
+mod from_pictures;
 mod noise;
 #[cfg(feature = "cuda")]
 mod on_cuda;

@@ -5,10 +5,11 @@
 //! slots join and leave between calls. [`Pipeline::generate`] does it all for one picture.
 //!
 //! A slot runs one or two stages: all its steps on the checkpoint's denoiser, or the last of them on a refiner's
-//! ([`Pipeline::with_refiner`]).
+//! ([`Pipeline::with_refiner`]). A second pass at a larger size ([`GenerationParams::hires`]) adds as many.
 
 mod decode;
 mod denoiser;
+mod image;
 mod info;
 mod load;
 mod refiner;
@@ -19,8 +20,8 @@ mod step;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
+use ::image::RgbImage;
 use candle_core::{DType, Device};
-use image::RgbImage;
 
 use crate::error::Result;
 use crate::models::{AutoencoderKl, TinyDecoder};
@@ -103,6 +104,11 @@ impl Pipeline {
             notices.extend(self.base.text.long_text(parameter, text, params.prompt_weights)?);
         }
         Ok(notices)
+    }
+
+    /// Whether a safety checker was loaded. It does not look at previews: whoever shows those must see to it.
+    pub fn has_safety_checker(&self) -> bool {
+        self.safety_checker.is_some()
     }
 
     /// Asks the safety checker about a finished picture; `None` if there is no checker.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use candle_core::{DType, Tensor};
 
+use super::image::Enlargement;
 use crate::conditioning::Plan;
 use crate::error::Result;
 use crate::rng::NoiseSource;
@@ -33,6 +34,8 @@ pub(super) struct Stage {
     pub scheduler: Box<dyn Scheduler>,
     /// The scheduler's steps that are still to run; the first is the next.
     pub steps: Range<usize>,
+    /// What the picture grows by before the first of them.
+    pub enlarge: Option<Enlargement>,
 }
 
 /// Which of a pipeline's denoisers a stage runs on.
@@ -48,7 +51,7 @@ impl Slot {
         self.done
     }
 
-    /// Steps in all: forward passes of a denoiser, over both stages where a refiner takes over.
+    /// Steps in all: forward passes of a denoiser, over all stages where a refiner takes over or a second pass follows.
     pub fn steps(&self) -> usize {
         self.done + self.stages.iter().map(|stage| stage.steps.len()).sum::<usize>()
     }
@@ -74,9 +77,18 @@ impl Slot {
         self.stages.iter().find(|stage| !stage.steps.is_empty())
     }
 
-    /// Pixels of the picture that is being denoised, times [`Slot::rows`]: what the memory of a step grows with.
+    /// Pixels of the picture that the next step denoises, times [`Slot::rows`]: what the memory of a step grows with.
     pub fn row_pixels(&self) -> usize {
-        self.rows() * self.width * self.height
+        let enlarge = self.stage().and_then(|stage| stage.enlarge);
+        let (width, height) = enlarge.map_or((self.width, self.height), |it| (it.width, it.height));
+        self.rows() * width * height
+    }
+
+    /// Takes note that the picture has grown by what its stage asked for.
+    pub(super) fn entered(&mut self) {
+        if let Some(stage) = self.stages.iter_mut().find(|stage| !stage.steps.is_empty()) {
+            stage.enlarge = None;
+        }
     }
 
     /// Applies the sampler to the denoiser's guided output. If it fails, the slot is as it was before.

@@ -2,11 +2,14 @@
 
 use candle_core::{DType, Tensor};
 
+use super::image::{Enlargement, first_step};
 use super::slot::{Role, Stage};
 use super::{Pipeline, Slot, refiner};
 use crate::error::{DiffusionError, Result};
 use crate::params::{GenerationParams, VpNorm};
 use crate::rng::NoiseSource;
+use crate::schedulers::Scheduler;
+use crate::source::Hires;
 use crate::variation;
 
 impl Pipeline {
@@ -16,29 +19,64 @@ impl Pipeline {
     /// If the parameters are out of range or do not fit the model, or the tensor library fails.
     pub fn start(&self, params: &GenerationParams) -> Result<Slot> {
         params.validate(&self.info)?;
-        let stages = self.stages(params)?;
+        let strength = params.source.as_ref().map(|source| source.strength);
+        let mut stages = self.stages(params, strength)?;
+        if let Some(hires) = &params.hires {
+            stages.extend(self.second_pass(params, hires)?);
+        }
         let mut noise = NoiseSource::of(params.noise, params.seed);
+        // Encoded first, since torch's generator draws in this order.
+        let clean = match &params.source {
+            Some(source) => Some(self.encode(&source.image, params.width, params.height, (&mut noise, 0))?),
+            None => None,
+        };
         let unit = self.unit_noise(params, &mut noise)?;
-        let latents = (unit * stages[0].scheduler.init_noise_sigma())?;
+        let first = &stages[0];
+        let latents = match &clean {
+            Some(clean) => first.scheduler.add_noise(clean, &unit, first.steps.start)?,
+            None => (unit * first.scheduler.init_noise_sigma())?,
+        };
         Ok(Slot {
             stages,
             noise,
             latents,
-            clean: None,
+            clean,
             done: 0,
             width: params.width,
             height: params.height,
         })
     }
 
-    /// The stages of a picture, none of them without steps, at least one.
-    fn stages(&self, params: &GenerationParams) -> Result<Vec<Stage>> {
+    /// The stages of a second pass over a picture, the first of which enlarges it.
+    fn second_pass(&self, params: &GenerationParams, hires: &Hires) -> Result<Vec<Stage>> {
+        let pass = GenerationParams {
+            steps: hires.steps,
+            width: hires.width,
+            height: hires.height,
+            ..params.clone()
+        };
+        let mut stages = self.stages(&pass, Some(hires.strength))?;
+        stages[0].enlarge = Some(Enlargement {
+            upscale: hires.upscale,
+            width: hires.width,
+            height: hires.height,
+        });
+        Ok(stages)
+    }
+
+    /// The stages of a pass, none of them without steps, at least one; with `strength`, of a pass that begins with a
+    /// picture.
+    fn stages(&self, params: &GenerationParams, strength: Option<f64>) -> Result<Vec<Stage>> {
         let scheduler = params.scheduler.build(&self.base.scheduler, params.steps)?;
         let timesteps = self.info.train_timesteps;
+        let first = |scheduler: &dyn Scheduler| {
+            strength.map_or(0, |strength| first_step(scheduler, params.steps, strength))
+        };
         let steps = match &self.refiner {
             None => 0..scheduler.timesteps().len(),
             Some(refiner) => refiner::steps_before(refiner.switch_at, timesteps, &*scheduler),
         };
+        let steps = steps.start.max(first(&*scheduler))..steps.end;
         let mut stages = Vec::new();
         if !steps.is_empty() {
             stages.push(Stage {
@@ -47,6 +85,7 @@ impl Pipeline {
                 guidance: self.base.guidance_embedding(params, &self.device)?,
                 scheduler,
                 steps,
+                enlarge: None,
             });
         }
         if let Some(refiner) = &self.refiner {
@@ -54,6 +93,7 @@ impl Pipeline {
                 .scheduler
                 .build(&refiner.denoiser.scheduler, params.steps)?;
             let steps = refiner::steps_after(refiner.switch_at, timesteps, &*scheduler);
+            let steps = steps.start.max(first(&*scheduler))..steps.end;
             if !steps.is_empty() {
                 let plain = GenerationParams {
                     vp_plus: String::new(),
@@ -66,6 +106,7 @@ impl Pipeline {
                     guidance: refiner.denoiser.guidance_embedding(params, &self.device)?,
                     scheduler,
                     steps,
+                    enlarge: None,
                 });
             }
         }

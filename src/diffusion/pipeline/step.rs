@@ -33,8 +33,11 @@ impl Pipeline {
     /// On the processor a picture's bits do not depend on which slots are stepped together.
     ///
     /// # Errors
-    /// If the tensor library fails; the slots are then as they were before.
+    /// If the tensor library fails; the slots have then taken no step.
     pub fn step(&self, slots: &mut [&mut Slot]) -> Result<()> {
+        for slot in slots.iter_mut() {
+            self.enlarge(slot)?;
+        }
         let mut waiting: Vec<_> = slots
             .iter_mut()
             .filter_map(|slot| Some((Batch::of(slot)?, slot)))

@@ -45,7 +45,6 @@ pub(crate) trait Scheduler: Send {
     /// order 2 begins and ends with a half-finished step, so there are `order · steps − (order − 1)` of them.
     ///
     /// A picture may begin at multiples of it.
-    #[allow(dead_code)] // For pictures that begin after the first step.
     fn order(&self) -> usize {
         1
     }
@@ -63,7 +62,6 @@ pub(crate) trait Scheduler: Send {
     /// Brings clean latents to the noise level at which step `step` begins: diffusers' `add_noise` at `timesteps[step]`.
     ///
     /// `noise` is standard normal, shaped like the latents.
-    #[allow(dead_code)] // For pictures that begin after the first step.
     fn add_noise(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor>;
 
     /// Whether step `step` draws noise.

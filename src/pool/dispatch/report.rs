@@ -1,5 +1,7 @@
 //! What workers report, and what follows from it.
 
+use image::RgbImage;
+
 use super::*;
 use crate::BackendErrorKind;
 
@@ -85,7 +87,7 @@ impl Dispatcher {
         &mut self,
         worker: usize,
         key: Key,
-        picture: RgbImage,
+        picture: Picture,
         took: Duration,
         now: Instant,
     ) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 
-use crate::{Backend, BackendError, BackendFactory, ImageRequest, Job, JobId, Progress, UserId};
+use crate::{Backend, BackendError, BackendFactory, ImageRequest, Job, JobId, Picture, Progress, UserId};
 
 /// Long enough that only a hang reaches it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -260,14 +260,14 @@ impl Backend for Fake {
         Ok(picture(slot.seed))
     }
 
-    fn finish(&mut self, slot: Slot) -> Result<RgbImage, BackendError> {
+    fn finish(&mut self, slot: Slot) -> Result<Picture, BackendError> {
         self.0.tell(Call::Finish { seed: slot.seed });
         obey(&slot.prompt, "finish")?;
         if self.0.rules().oom_finish.remove(&slot.seed) {
             return Err(BackendError::out_of_memory("decoding"));
         }
         assert!(slot.progress.is_finished(), "a picture left too early");
-        Ok(picture(slot.seed))
+        Ok(Picture::Clear(picture(slot.seed)))
     }
 }
 
@@ -295,6 +295,8 @@ pub(super) fn job(id: JobId, user: UserId, count: u8, prompt: &str) -> Job {
         height: 64,
         count,
         variations: Vec::new(),
+        source: None,
+        hires: None,
     };
     Job {
         id,

@@ -46,7 +46,10 @@ async fn outcome(events: &mut JobEvents) -> JobEvent {
 
 async fn pictures_of(handle: &mut JobHandle) -> Vec<image::RgbImage> {
     match outcome(&mut handle.events).await {
-        JobEvent::Finished { pictures, .. } => pictures,
+        JobEvent::Finished { pictures, .. } => pictures
+            .iter()
+            .filter_map(|picture| picture.image().cloned())
+            .collect(),
         other => panic!("not finished: {other:?}"),
     }
 }

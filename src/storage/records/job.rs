@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tastemaker_pool::{Job, JobId};
+use tastemaker_pool::{Job, JobId, Safety};
 
 /// Is everything needed to finish a job after a restart, to answer its buttons, and to say how its pictures were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,6 +122,8 @@ pub enum JobOrigin {
     Again,
     /// *Vary*.
     Vary,
+    /// *Upscale*: the same picture, larger.
+    Upscale,
     /// A reaction that changed β.
     Beta,
 }
@@ -148,4 +150,14 @@ pub struct Receipt {
     pub elapsed_ms: u64,
     /// When the pictures were ready, in milliseconds since 1970.
     pub finished_at: u64,
+    /// What a safety check made of each picture; empty if it found nothing in any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub safety: Vec<Safety>,
+}
+
+impl Receipt {
+    /// Returns what a safety check made of picture `index`.
+    pub fn safety_of(&self, index: u8) -> Safety {
+        self.safety.get(usize::from(index)).copied().unwrap_or_default()
+    }
 }

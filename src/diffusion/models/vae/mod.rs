@@ -37,19 +37,17 @@ pub(crate) struct LatentDistribution {
 
 impl LatentDistribution {
     /// The latents' shape.
-    #[allow(dead_code)] // For pictures that start from a picture.
     pub fn shape(&self) -> &Shape {
         self.mean.shape()
     }
 
     /// The likeliest latents, scaled for the denoiser.
-    #[allow(dead_code)] // For pictures that start from a picture.
+    #[allow(dead_code)] // What golden tests compare; pictures begin with a sample, as in diffusers.
     pub fn mode(&self) -> Result<Tensor> {
         &self.mean * self.scaling_factor
     }
 
     /// Latents drawn with `noise` (standard normal, of the mean's shape), scaled for the denoiser.
-    #[allow(dead_code)] // For pictures that start from a picture.
     pub fn sample(&self, noise: &Tensor) -> Result<Tensor> {
         let deviation = (&self.logvar * 0.5)?.exp()?;
         (&self.mean + (deviation * noise)?)? * self.scaling_factor
@@ -99,7 +97,6 @@ impl AutoencoderKl {
     }
 
     /// Encodes pictures in −1 to 1, (pictures, 3, height, width), both sides multiples of the latent scale.
-    #[allow(dead_code)] // For pictures that start from a picture.
     pub fn encode(&self, pictures: &Tensor) -> Result<LatentDistribution> {
         let (_, _, height, width) = pictures.dims4()?;
         let scale = self.config.scale();
@@ -109,7 +106,6 @@ impl AutoencoderKl {
     }
 
     /// Encodes with given tiles, or whole.
-    #[allow(dead_code)] // For pictures that start from a picture.
     pub fn encode_with(&self, pictures: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
         let moments = each(pictures, |picture| match tiling {
             Some(tiling) => tiling.encode(picture, |tile| self.encode_whole(tile)),
@@ -125,7 +121,6 @@ impl AutoencoderKl {
         })
     }
 
-    #[allow(dead_code)] // For pictures that start from a picture.
     fn encode_whole(&self, picture: &Tensor) -> Result<Tensor> {
         let moments = self.encoder.forward(picture)?;
         match &self.quant_conv {
