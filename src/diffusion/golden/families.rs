@@ -122,19 +122,22 @@ fn distilled_models_agree_without_guidance() {
 #[test]
 fn distilled_models_that_draw_noise_agree() {
     let mut comparison = Comparison::default();
-    let pipeline = load("sdxl-turbo");
-    for steps in [1, 4] {
-        let params = GenerationParams {
-            steps,
-            init_latents: None,
-            seed: 5,
-            noise: crate::NoiseKind::Torch,
-            ..params(&pipeline, "euler_a", 0.0)
-        };
-        let key = format!("sdxl-turbo/{steps}");
-        comparison.add(&key, &latents(&pipeline, &params), &golden(&key));
+    for (family, scheduler, guidance) in [("sdxl-turbo", "euler_a", 0.0), ("lcm", "lcm", 8.0)] {
+        let pipeline = load(family);
+        assert_eq!(pipeline.info().scheduler.name(), scheduler);
+        for steps in [1, 4] {
+            let params = GenerationParams {
+                steps,
+                init_latents: None,
+                seed: 5,
+                noise: crate::NoiseKind::Torch,
+                ..params(&pipeline, scheduler, guidance)
+            };
+            let key = format!("{family}/{steps}");
+            comparison.add(&key, &latents(&pipeline, &params), &golden(&key));
+        }
     }
-    comparison.finish(2);
+    comparison.finish(4);
 }
 
 #[test]
@@ -216,7 +219,7 @@ fn the_refiner_takes_over_as_in_diffusers() {
     let mut comparison = Comparison::default();
     for (switch_at, steps) in [(0.8, 10), (0.5, 7)] {
         let pipeline = load("sdxl").with_refiner(load("refiner"), switch_at).unwrap();
-        for scheduler in ["ddim", "euler", "dpmpp_2m_karras"] {
+        for scheduler in ["ddim", "euler", "dpmpp_2m_karras", "heun"] {
             for (case, negative, guidance) in [
                 ("negative", NEGATIVE, 5.0),
                 ("plain", "", 5.0),
@@ -232,14 +235,14 @@ fn the_refiner_takes_over_as_in_diffusers() {
             }
         }
     }
-    comparison.finish(18);
+    comparison.finish(24);
 }
 
 #[test]
 fn the_refiner_works_alone() {
     let pipeline = load("refiner");
     let mut comparison = Comparison::default();
-    for scheduler in ["ddim", "euler", "dpmpp_2m_karras"] {
+    for scheduler in ["ddim", "euler", "dpmpp_2m_karras", "heun"] {
         let params = GenerationParams {
             negative: NEGATIVE.to_owned(),
             ..params(&pipeline, scheduler, 5.0)
@@ -247,7 +250,7 @@ fn the_refiner_works_alone() {
         let key = format!("refiner/{scheduler}");
         comparison.add(&key, &latents(&pipeline, &params), &golden(&key));
     }
-    comparison.finish(3);
+    comparison.finish(4);
 }
 
 /// Preferences are the base model's: the refiner reads the plain prompt. Both count as steps of one picture.
