@@ -160,7 +160,14 @@ impl TextEncoders {
             let words = Words::of(tokenizer, &segments)?;
             chunked.push(match kind {
                 Kind::Prompt => {
-                    let (chunks, _) = chunks::prompt(tokenizer, &words);
+                    let (chunks, unused) = chunks::prompt(tokenizer, &words);
+                    if unused > 0 {
+                        tracing::warn!(
+                            tokens = words.len(),
+                            unused,
+                            "the end of an endless prompt is not used"
+                        );
+                    }
                     chunks.into_iter().map(|chunk| (chunk, 1.0)).collect()
                 }
                 Kind::Preferences => chunks::divide(tokenizer, &words),
