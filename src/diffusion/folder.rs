@@ -11,7 +11,8 @@ use crate::schedulers::SchedulerKind;
 impl ModelManifest {
     /// Makes a manifest for a folder in the diffusers layout from its configuration files, without reading weights.
     ///
-    /// Size and sampler are the checkpoint's own; the rest is as in [`GenerationParams::for_model`].
+    /// Size and sampler are the checkpoint's own; the rest is as in [`GenerationParams::for_model`], but for latent
+    /// consistency models (4 steps, guidance 8).
     ///
     /// # Errors
     /// If a configuration file is missing, damaged, or asks for what is not implemented.
@@ -22,6 +23,11 @@ impl ModelManifest {
         let unet = UNetConfig::read(&folder.join("unet/config.json"))?;
         let scale = VaeConfig::read(&folder.join("vae/config.json"))?.scale();
         let scheduler = SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
+        // A denoiser that takes the guidance scale as an input was distilled to few steps; LCM's authors use these.
+        let (steps, guidance) = match unet.time_cond_proj_dim {
+            Some(_) => (4, 8.0),
+            None => (30, 7.5),
+        };
         let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         Ok(Self {
             name: full
@@ -37,9 +43,9 @@ impl ModelManifest {
             scheduler_config: SchedulerOverrides::default(),
             refiner: None,
             defaults: Defaults {
-                steps: 30,
+                steps,
                 scheduler: SchedulerKind::of_config(&scheduler),
-                guidance: 7.5,
+                guidance,
                 guidance_rescale: 0.0,
                 clip_skip: 0,
                 width: unet.sample_size.1 * scale,

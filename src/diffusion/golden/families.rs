@@ -460,6 +460,17 @@ fn round_weights(folder: &Path) {
 }
 
 #[test]
+fn a_folder_of_a_latent_consistency_model_means_few_steps() {
+    let target = tempfile::tempdir().unwrap();
+    for (family, steps, guidance) in [("lcm", 4, 8.0), ("sdxl", 30, 7.5)] {
+        let folder = target.path().join(family);
+        assemble(family, &folder);
+        let defaults = crate::ModelManifest::of_folder(&folder).unwrap().defaults;
+        assert_eq!((defaults.steps, defaults.guidance), (steps, guidance));
+    }
+}
+
+#[test]
 fn bf16_is_refused_on_a_processor_before_anything_is_drawn() {
     let target = tempfile::tempdir().unwrap();
     assemble("sdxl", target.path());
