@@ -9,7 +9,7 @@ use tastemaker_hub::{Model, Part, RepoFile, State};
 
 use crate::config::{Config, find};
 
-/// Finds the manifest of this name in the manifests' folder, or makes one of a checkpoint's own folder.
+/// Finds the manifest of this name in the manifests' folder, or makes one of a checkpoint's own files.
 ///
 /// # Errors
 /// When there is neither, or what is there cannot be read.
@@ -18,13 +18,13 @@ pub fn named(config: &Config, name: &str) -> anyhow::Result<ModelManifest> {
     if file.is_file() {
         return ModelManifest::load(&file).with_context(|| format!("cannot use the model `{name}`"));
     }
-    let folder = find(name.as_ref());
-    if folder.is_dir() {
-        return ModelManifest::of_folder(&folder)
-            .with_context(|| format!("cannot use the checkpoint in {name}"));
+    let path = find(name.as_ref());
+    if path.exists() {
+        return ModelManifest::of_checkpoint(&path)
+            .with_context(|| format!("cannot use the checkpoint {name}"));
     }
     bail!(
-        "there is no model `{name}`: neither {} nor a folder of that name exists; `tastemaker models list` shows those there are",
+        "there is no model `{name}`: neither {} nor a folder or file of that name exists; `tastemaker models list` shows those there are",
         file.display()
     );
 }

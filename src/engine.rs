@@ -28,7 +28,7 @@ const BLURRED_SIDE: u32 = 6;
 pub type LoadedModel = Arc<OnceLock<ModelInfo>>;
 
 /// Finds the manifest that the configuration names, with the place of its checkpoint: a file of the manifests' folder, or a
-/// checkpoint's own folder.
+/// checkpoint itself.
 ///
 /// # Errors
 /// When there is neither, what is there cannot be read, or the checkpoint has not been downloaded.

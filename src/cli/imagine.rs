@@ -10,8 +10,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tastemaker_diffusion::{
-    Conditioning, GenerationParams, Hires, ModelInfo, NoiseKind, Pipeline, SchedulerKind, Slot, SourceImage,
-    Tensor, Upscale, Variation, latents,
+    Conditioning, GenerationParams, Hires, Lora, ModelInfo, NoiseKind, Pipeline, SchedulerKind, Slot,
+    SourceImage, Tensor, Upscale, Variation, latents,
 };
 use tastemaker_preference::Profile;
 
@@ -29,9 +29,13 @@ pub struct ImagineArgs {
     /// What to show
     prompt: String,
 
-    /// A manifest's name (see config/models/), or a checkpoint's folder in the diffusers layout
-    #[arg(long, value_name = "NAME|DIR")]
+    /// A manifest's name (see config/models/), or a checkpoint: a folder in the diffusers layout or a .safetensors file
+    #[arg(long, value_name = "NAME|PATH")]
     model: Option<String>,
+
+    /// A LoRA to add to the model's weights, as strong as trained or times a weight; several times for several
+    #[arg(long = "lora", value_name = "FILE[:WEIGHT]")]
+    loras: Vec<Lora>,
 
     /// A profile, as `/profile export` gives it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["like", "dislike"])]
@@ -298,7 +302,8 @@ fn load(args: &ImagineArgs, config: &Config) -> anyhow::Result<Pipeline> {
     if let Some(name) = &args.model {
         config.model.name.clone_from(name);
     }
-    let manifest = engine::manifest(&config)?;
+    let mut manifest = engine::manifest(&config)?;
+    manifest.loras.extend(args.loras.iter().cloned());
     let device = config.model.devices.first().map_or("auto", String::as_str);
     engine::ModelSource::of(&config, &manifest, device)?
         .load()

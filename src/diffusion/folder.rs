@@ -1,40 +1,39 @@
-//! A checkpoint folder without a manifest: what its own files say.
+//! A checkpoint without a manifest: what its own files say.
 
 use std::path::Path;
 
-use crate::config::{ModelIndex, SchedulerConfig, SchedulerOverrides, UNetConfig, VaeConfig};
+use crate::checkpoint::Checkpoint;
+use crate::config::SchedulerOverrides;
 use crate::error::Result;
 use crate::manifest::{Defaults, ModelManifest};
 use crate::params::{Conditioning, NoiseKind, VpNorm};
 use crate::schedulers::SchedulerKind;
 
 impl ModelManifest {
-    /// Makes a manifest for a folder in the diffusers layout from its configuration files, without reading weights.
+    /// Makes a manifest for a folder in the diffusers layout, or for a single file, without reading weights.
     ///
     /// Size and sampler are the checkpoint's own; the rest is as in [`GenerationParams::for_model`], but for latent
     /// consistency models (4 steps, guidance 8).
     ///
     /// # Errors
-    /// If a configuration file is missing, damaged, or asks for what is not implemented.
+    /// If a configuration file is missing, damaged, or asks for what is not implemented; if a file is no checkpoint.
     ///
     /// [`GenerationParams::for_model`]: crate::GenerationParams::for_model
-    pub fn of_folder(folder: &Path) -> Result<Self> {
-        let index = ModelIndex::read(folder)?;
-        let unet = UNetConfig::read(&folder.join("unet/config.json"))?;
-        let scale = VaeConfig::read(&folder.join("vae/config.json"))?.scale();
-        let scheduler = SchedulerConfig::read(&folder.join("scheduler/scheduler_config.json"), index.family)?;
+    pub fn of_checkpoint(path: &Path) -> Result<Self> {
+        let checkpoint = Checkpoint::open(path)?;
+        let (unet, scheduler) = (&checkpoint.unet, &checkpoint.scheduler);
+        let scale = checkpoint.vae.scale();
         // A denoiser that takes the guidance scale as an input was distilled to few steps; LCM's authors use these.
         let (steps, guidance) = match unet.time_cond_proj_dim {
             Some(_) => (4, 8.0),
             None => (30, 7.5),
         };
-        let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         Ok(Self {
-            name: full
-                .file_name()
-                .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
+            name: checkpoint.name(),
             description: String::new(),
-            path: Some(folder.to_owned()),
+            path: Some(path.to_owned()),
+            tokenizer: None,
+            loras: Vec::new(),
             hub: None,
             memory: None,
             licence: "unknown".to_owned(),
@@ -44,7 +43,7 @@ impl ModelManifest {
             refiner: None,
             defaults: Defaults {
                 steps,
-                scheduler: SchedulerKind::of_config(&scheduler),
+                scheduler: SchedulerKind::of_config(scheduler),
                 guidance,
                 guidance_rescale: 0.0,
                 clip_skip: 0,

@@ -1,6 +1,6 @@
 //! Stable Diffusion on candle, personalised with visual preferences.
 //!
-//! The crate takes a checkpoint in the diffusers folder layout and makes pictures from it: faithful to diffusers (golden
+//! The crate takes a checkpoint, a folder in the diffusers layout or one file, and makes pictures from it: faithful to diffusers (golden
 //! tests hold it to 1e-4), fast on processors, several pictures in one pass, each personalised at no extra cost. It is
 //! synchronous and knows neither tokio nor Discord.
 //!
@@ -20,6 +20,7 @@
 //! | `models` | text encoder, UNet, autoencoder |
 //! | `ops` | the kernels under them: the place for speed |
 //! | `checkpoint` | which files a model is made of |
+//! | [`lora`] | adapters, added to the weights at load |
 //! | `config`, `weights` | their configurations and tensors |
 //! | [`manifest`] | [`ModelManifest`]: a checkpoint's name and defaults, as TOML |
 //!
@@ -47,6 +48,7 @@ mod folder;
 mod golden;
 mod interpolate;
 pub mod latents;
+pub mod lora;
 pub mod manifest;
 mod models;
 mod ops;
@@ -65,6 +67,7 @@ mod weights;
 pub use config::{PredictionType, SchedulerOverrides, TimestepSpacing};
 pub use device::{DeviceChoice, Precision};
 pub use error::DiffusionError;
+pub use lora::Lora;
 pub use manifest::ModelManifest;
 pub use params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
+use crate::lora::Lora;
 use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 use crate::pipeline::LoadOptions;
 use crate::preview::LatentRgb;
@@ -25,9 +26,14 @@ pub struct ModelManifest {
     /// One line about it.
     #[serde(default)]
     pub description: String,
-    /// Its folder, in the diffusers layout. A relative path is relative to the manifest's own folder (after loading: to
-    /// the working directory, as usual).
+    /// Its folder in the diffusers layout, or its single `.safetensors` file. A relative path is relative to the manifest's
+    /// own folder (after loading: to the working directory, as usual).
     pub path: Option<PathBuf>,
+    /// A tokenizer's folder, in place of the checkpoint's own; a relative path as in `path`.
+    pub tokenizer: Option<PathBuf>,
+    /// Adapters to add to the weights; relative paths as in `path`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loras: Vec<Lora>,
     /// Where it is published, and which files of it are needed.
     pub hub: Option<HubSource>,
     /// What its weights take in memory.
@@ -121,7 +127,9 @@ impl ModelManifest {
         if let Some(folder) = path.parent() {
             let companions = [&mut manifest.taesd, &mut manifest.safety_checker];
             let companions = companions.into_iter().flatten().map(|it| &mut it.path);
-            for path in manifest.path.iter_mut().chain(companions) {
+            let loras = manifest.loras.iter_mut().map(|lora| &mut lora.path);
+            let own = manifest.path.iter_mut().chain(&mut manifest.tokenizer);
+            for path in own.chain(companions).chain(loras) {
                 // An absolute path stays what it is.
                 *path = folder.join(&*path);
             }
@@ -155,6 +163,8 @@ impl ModelManifest {
             dtype: self.dtype,
             vp_norm: self.vp_norm,
             scheduler: self.scheduler_config,
+            tokenizer: self.tokenizer.clone(),
+            loras: self.loras.clone(),
             preview: self.preview.clone(),
             taesd: self.taesd.as_ref().map(|it| it.path.clone()),
             safety_checker: self.safety_checker.as_ref().map(|it| it.path.clone()),

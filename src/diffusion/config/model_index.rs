@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{read_object, unsupported};
 use crate::error::Result;
@@ -33,7 +33,11 @@ impl ModelIndex {
     /// Reads `model_index.json` in a checkpoint's folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("model_index.json");
-        let object = read_object(&path)?;
+        Self::from_object(&path, read_object(&path)?)
+    }
+
+    /// Checks settings read from `path`, which errors name.
+    pub fn from_object(path: &Path, object: Map<String, Value>) -> Result<Self> {
         let class = object
             .get("_class_name")
             .and_then(Value::as_str)
@@ -48,7 +52,7 @@ impl ModelIndex {
             }
             other => {
                 let supported = "supported: StableDiffusionPipeline, StableDiffusionXLPipeline";
-                return Err(unsupported(&path, "_class_name", format!("{other:?}"), supported));
+                return Err(unsupported(path, "_class_name", format!("{other:?}"), supported));
             }
         };
         // A part a checkpoint lacks is listed as [null, null].
@@ -71,7 +75,7 @@ impl ModelIndex {
             .collect();
         if text_encoders.is_empty() {
             return Err(unsupported(
-                &path,
+                path,
                 "text_encoder",
                 "absent",
                 "a model without text encoder cannot be prompted",

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{PipelineFamily, read_object, require, typed, unsupported};
 use crate::error::{DiffusionError, Result};
@@ -204,7 +204,11 @@ fn unit() -> f64 {
 impl SchedulerConfig {
     /// Reads `scheduler_config.json`.
     pub fn read(path: &Path, family: PipelineFamily) -> Result<Self> {
-        let object = read_object(path)?;
+        Self::from_object(path, read_object(path)?, family)
+    }
+
+    /// Checks settings read from `path`, which errors name.
+    pub fn from_object(path: &Path, object: Map<String, Value>, family: PipelineFamily) -> Result<Self> {
         let off = [json!(false)];
         require(
             path,

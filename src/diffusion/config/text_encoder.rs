@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{read_object, require, require_multiple, require_positive, typed, unsupported};
 use crate::error::Result;
@@ -87,7 +87,11 @@ fn projection_dim() -> usize {
 impl TextEncoderConfig {
     /// Reads a text encoder's `config.json`.
     pub fn read(path: &Path) -> Result<Self> {
-        let object = read_object(path)?;
+        Self::from_object(path, read_object(path)?)
+    }
+
+    /// Checks settings read from `path`, which errors name.
+    pub fn from_object(path: &Path, object: Map<String, Value>) -> Result<Self> {
         let model_types = [json!("clip_text_model"), json!("clip")];
         require(
             path,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     OneOrEach, note_unknown, read_object, require, require_multiple, require_positive, typed, unsupported,
@@ -261,7 +261,11 @@ const READ: &[&str] = &[
 impl UNetConfig {
     /// Reads the denoiser's `config.json`.
     pub fn read(path: &Path) -> Result<Self> {
-        let object = read_object(path)?;
+        Self::from_object(path, read_object(path)?)
+    }
+
+    /// Checks settings read from `path`, which errors name.
+    pub fn from_object(path: &Path, object: Map<String, Value>) -> Result<Self> {
         let fixed: &[(&str, &[Value])] = &[
             ("_class_name", &[json!("UNet2DConditionModel")]),
             ("encoder_hid_dim", &[]),

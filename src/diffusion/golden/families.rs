@@ -465,7 +465,7 @@ fn a_folder_of_a_latent_consistency_model_means_few_steps() {
     for (family, steps, guidance) in [("lcm", 4, 8.0), ("sdxl", 30, 7.5)] {
         let folder = target.path().join(family);
         assemble(family, &folder);
-        let defaults = crate::ModelManifest::of_folder(&folder).unwrap().defaults;
+        let defaults = crate::ModelManifest::of_checkpoint(&folder).unwrap().defaults;
         assert_eq!((defaults.steps, defaults.guidance), (steps, guidance));
     }
 }

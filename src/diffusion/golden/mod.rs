@@ -4,12 +4,14 @@ mod around;
 mod batching;
 mod families;
 mod from_pictures;
+mod loras;
 mod noise;
 #[cfg(feature = "cuda")]
 mod on_cuda;
 mod parts;
 mod pictures;
 mod samplers;
+mod single_files;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -40,7 +40,7 @@ fn tokens_agree() {
         ("xl/text_encoder_2", "xl/tokenizer_2", &tokens.xl),
     ] {
         let config = TextEncoderConfig::read(&folder().join(encoder).join("config.json")).unwrap();
-        let tokenizer = crate::text::ClipTokenizer::read(&folder().join(tokenizer), &config).unwrap();
+        let tokenizer = crate::text::ClipTokenizer::read(&folder().join(tokenizer), None, &config).unwrap();
         for (text, expected) in tokens.texts.iter().zip(expected) {
             let found = tokenizer.sequence(&tokenizer.content(text).unwrap());
             assert_eq!(&found, expected, "{tokenizer} of {text:?}", tokenizer = encoder);
@@ -52,7 +52,8 @@ fn tokens_agree() {
 fn text_encoders_agree() {
     for model in MODELS {
         let checkpoint = Checkpoint::open(&folder().join(model)).unwrap();
-        let encoders = TextEncoders::load(&checkpoint, DType::F32, &Device::Cpu).unwrap();
+        let encoders =
+            TextEncoders::load(&checkpoint, &Default::default(), DType::F32, &Device::Cpu).unwrap();
         for (key, text) in [
             ("prompt", PROMPT),
             ("negative", NEGATIVE),

@@ -1,17 +1,19 @@
-//! From a folder in the diffusers layout to a [`Pipeline`].
+//! From a checkpoint's files to a [`Pipeline`].
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device};
 
 use super::denoiser::Denoiser;
+use super::loras::{Adapters, build_unet};
 use super::{ModelInfo, Pipeline};
 use crate::checkpoint::{Checkpoint, Part};
 use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
-use crate::models::{AutoencoderKl, TinyDecoder, UNet2DConditionModel};
+use crate::lora::{Lora, LoraSet};
+use crate::models::{AutoencoderKl, TinyDecoder};
 use crate::params::VpNorm;
 use crate::preview::LatentRgb;
 use crate::safety::SafetyChecker;
@@ -25,7 +27,7 @@ const VAE_MEMORY: u64 = 4 << 30;
 /// How a checkpoint is to be loaded.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// The name it goes by; the folder's name if absent.
+    /// The name it goes by; the folder's or file's name if absent.
     pub name: Option<String>,
     /// Where it runs.
     pub device: DeviceChoice,
@@ -35,6 +37,10 @@ pub struct LoadOptions {
     pub vp_norm: VpNorm,
     /// What stands in for settings of the checkpoint's `scheduler_config.json`.
     pub scheduler: SchedulerOverrides,
+    /// A tokenizer's folder, in place of the checkpoint's own or of CLIP's, which single files get.
+    pub tokenizer: Option<PathBuf>,
+    /// Adapters to add to the weights.
+    pub loras: Vec<Lora>,
     /// The map for previews; fitted when first needed if absent.
     pub preview: Option<LatentRgb>,
     /// The tiny decoder (TAESD) for previews, instead of the map: a folder in the diffusers layout or one file.
@@ -46,15 +52,22 @@ pub struct LoadOptions {
 }
 
 impl Pipeline {
-    /// Loads a checkpoint in the diffusers folder layout.
+    /// Loads a checkpoint: a folder in the diffusers layout, or one `.safetensors` file with everything in it.
     ///
-    /// All sizes come from the folder's JSON files. Configurations are checked before weights are read.
+    /// All sizes come from the folder's JSON files, or from the file's tensors. Configurations are checked before weights
+    /// are read. Weights are mapped, not read: the system brings them in when the first picture uses them.
     ///
     /// # Errors
-    /// If a file is missing, damaged or a pickle, a configuration asks for what is not implemented, or a tensor is missing
-    /// or misshapen; the message names the file and what is wrong with it.
-    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self> {
-        let checkpoint = Checkpoint::open(folder)?;
+    /// If a file is missing, damaged or a pickle, a configuration asks for what is not implemented, a tensor is missing
+    /// or misshapen, or an adapter does not fit; the message names the file and what is wrong with it.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::of(Checkpoint::open(path)?, options)
+    }
+
+    /// Loads a checkpoint whose configurations were read.
+    pub(crate) fn of(checkpoint: Checkpoint, options: &LoadOptions) -> Result<Self> {
+        let checkpoint = checkpoint.with_tokenizer(options.tokenizer.clone());
+        let loras = Arc::new(LoraSet::open(&options.loras)?);
         let device = options.device.open()?;
         let dtype = options
             .dtype
@@ -71,15 +84,16 @@ impl Pipeline {
             dtype
         };
         // Hashing reads every byte of the weights; the picture need not wait for that.
-        let hash = ContentHash::start(checkpoint.files()?);
-        let text = TextEncoders::load(&checkpoint, dtype, &device)?;
-        let weights = checkpoint.weights(Part::Unet, dtype, &device)?;
-        let unet = UNet2DConditionModel::new(checkpoint.unet.clone(), &weights)?;
+        let own_hash = ContentHash::start(checkpoint.files()?);
+        let hash = own_hash.with_adapters(LoraSet::files(&options.loras)?);
+        let text = TextEncoders::load(&checkpoint, &loras, dtype, &device)?;
+        let unet = build_unet(&checkpoint, &loras, dtype, &device)?;
+        loras.check_taken()?;
         let weights = checkpoint.weights(Part::Vae, vae_dtype, &device)?;
         let memory = options.vae_memory.unwrap_or(VAE_MEMORY);
         let vae = AutoencoderKl::new(checkpoint.vae.clone(), &weights, memory)?;
         let mut scheduler = checkpoint.scheduler.clone();
-        scheduler.override_with(&options.scheduler, folder)?;
+        scheduler.override_with(&options.scheduler, checkpoint.path())?;
         let scale = checkpoint.vae.scale();
         let info = ModelInfo {
             name: options.name.clone().unwrap_or_else(|| checkpoint.name()),
@@ -123,6 +137,12 @@ impl Pipeline {
                 dtype,
             },
             refiner: None,
+            adapters: Adapters {
+                checkpoint,
+                own_hash,
+                loras: options.loras.clone(),
+                touched: loras.components(),
+            },
             vae,
             vp_norm: options.vp_norm,
             preview,

@@ -12,6 +12,7 @@ mod denoiser;
 mod image;
 mod info;
 mod load;
+mod loras;
 mod refiner;
 mod slot;
 mod start;
@@ -40,6 +41,7 @@ pub struct Pipeline {
     info: ModelInfo,
     base: Denoiser,
     refiner: Option<Refiner>,
+    adapters: loras::Adapters,
     vae: AutoencoderKl,
     vp_norm: VpNorm,
     preview: OnceLock<LatentRgb>,

@@ -13,6 +13,7 @@ use super::weights::{Segment, parse};
 use crate::checkpoint::{Checkpoint, Part};
 use crate::config::PipelineFamily;
 use crate::error::Result;
+use crate::lora::LoraSet;
 use crate::models::{ClipTextModel, TextStates};
 
 /// Contexts kept encoded. One of SDXL's takes 0.6 MB.
@@ -55,13 +56,19 @@ enum Kind {
 }
 
 impl TextEncoders {
-    /// Loads a checkpoint's encoders.
-    pub fn load(checkpoint: &Checkpoint, dtype: DType, device: &Device) -> Result<Self> {
-        let mut encoders = Vec::with_capacity(checkpoint.text_encoders.len());
-        for (i, config) in checkpoint.text_encoders.iter().enumerate() {
-            let weights = checkpoint.weights(Part::TextEncoder(i), dtype, device)?;
-            encoders.push((checkpoint.tokenizer(i)?, ClipTextModel::new(config, &weights)?));
-        }
+    /// Loads a checkpoint's encoders with the changes of `loras`.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        loras: &Arc<LoraSet>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let encoders = (0..checkpoint.text_encoders.len())
+            .map(|i| {
+                let model = Self::build(checkpoint, i, loras, dtype, device)?;
+                Ok((checkpoint.tokenizer(i)?, model))
+            })
+            .collect::<Result<_>>()?;
         Ok(Self {
             encoders,
             family: checkpoint.index.family,
@@ -69,6 +76,30 @@ impl TextEncoders {
             cache: Mutex::new(Cache::new(CACHED_CONTEXTS)),
             encodings: AtomicU64::new(0),
         })
+    }
+
+    /// Builds the encoder of one place.
+    pub fn build(
+        checkpoint: &Checkpoint,
+        encoder: usize,
+        loras: &Arc<LoraSet>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<ClipTextModel> {
+        let patch = loras.patch(checkpoint.component(encoder), None);
+        let weights = checkpoint.weights(Part::TextEncoder(encoder), dtype, device)?;
+        ClipTextModel::new(&checkpoint.text_encoders[encoder], &weights.patched(patch))
+    }
+
+    /// Puts rebuilt encoders in their places and forgets what the old ones made of texts.
+    pub fn replace(&mut self, models: Vec<(usize, ClipTextModel)>) {
+        if models.is_empty() {
+            return;
+        }
+        for (place, model) in models {
+            self.encoders[place].1 = model;
+        }
+        self.cache = Mutex::new(Cache::new(CACHED_CONTEXTS));
     }
 
     /// Encodes a prompt, in as many contexts as it needs.

@@ -5,6 +5,7 @@ mod chunks;
 mod encoder;
 mod notice;
 mod tokenizer;
+mod vocabulary;
 mod weights;
 
 pub(crate) use encoder::{Encoded, Reading, TextEncoders};

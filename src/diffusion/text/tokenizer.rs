@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use tokenizers::models::bpe::BPE;
+use tokenizers::models::bpe::{BPE, BpeBuilder};
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
@@ -32,23 +32,62 @@ pub(crate) struct ClipTokenizer {
 }
 
 impl ClipTokenizer {
-    /// Reads a tokenizer folder: `tokenizer.json`, or `vocab.json` with `merges.txt`.
-    pub fn read(folder: &Path, encoder: &TextEncoderConfig) -> Result<Self> {
+    /// Reads a tokenizer folder: `tokenizer.json`, or `vocab.json` with `merges.txt`. `pad_token` is what fills a sequence
+    /// up if the folder's settings do not say.
+    pub fn read(folder: &Path, pad_token: Option<&str>, encoder: &TextEncoderConfig) -> Result<Self> {
         let json = folder.join("tokenizer.json");
         let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
-        let mut tokenizer = if json.is_file() {
+        let tokenizer = if json.is_file() {
             Tokenizer::from_file(&json).map_err(|e| DiffusionError::malformed(&json, e))?
         } else if vocab.is_file() && merges.is_file() {
-            from_vocabulary(&vocab, &merges)?
+            let (vocab_text, merges_text) = (vocab.to_string_lossy(), merges.to_string_lossy());
+            from_bpe(BPE::from_file(&vocab_text, &merges_text))
+                .map_err(|error| DiffusionError::malformed(&vocab, error))?
         } else {
             let hint = "a tokenizer is tokenizer.json, or vocab.json with merges.txt".to_owned();
             return Err(DiffusionError::MissingFile { path: json, hint });
         };
+        let mut settings = Settings::read(folder)?;
+        if let Some(pad_token) = pad_token.filter(|_| !settings.names("pad_token")) {
+            settings
+                .config
+                .insert("pad_token".to_owned(), Value::from(pad_token));
+        }
+        Self::new(tokenizer, &settings, encoder, folder)
+    }
+
+    /// The tokenizer that all published text encoders of Stable Diffusion were trained with, which comes with the program.
+    ///
+    /// `pad_token` is what fills a sequence up: the end token, or `!` for OpenCLIP's encoders.
+    pub fn built_in(pad_token: &str, encoder: &TextEncoderConfig) -> Result<Self> {
+        let (vocab, merges) = super::vocabulary::clip()?;
+        let tokenizer = from_bpe(BPE::builder().vocab_and_merges(vocab, merges)).map_err(|error| {
+            DiffusionError::Tokenizer {
+                reason: error.to_string(),
+            }
+        })?;
+        let settings = Settings {
+            config: Map::from_iter([("pad_token".to_owned(), Value::from(pad_token))]),
+            map: Map::new(),
+        };
+        Self::new(
+            tokenizer,
+            &settings,
+            encoder,
+            Path::new("CLIP's built-in vocabulary"),
+        )
+    }
+
+    fn new(
+        mut tokenizer: Tokenizer,
+        settings: &Settings,
+        encoder: &TextEncoderConfig,
+        source: &Path,
+    ) -> Result<Self> {
         // Texts are cut and padded here, whatever the file says.
         let _ = tokenizer.with_truncation(None);
         tokenizer.with_padding(None);
 
-        let settings = Settings::read(folder)?;
         let names = ["bos_token", "eos_token", "unk_token", "pad_token"].map(|key| settings.token(key));
         let special: Vec<_> = names
             .iter()
@@ -66,7 +105,7 @@ impl ClipTokenizer {
                 .filter(|&id| (id as usize) < encoder.vocab_size)
                 .ok_or_else(|| {
                     let reason = format!("special token `{name}` is not in the encoder's vocabulary");
-                    DiffusionError::malformed(folder, reason)
+                    DiffusionError::malformed(source, reason)
                 })
         };
         // What the file itself puts around an empty text; CLIP's start and end where it does not say.
@@ -81,7 +120,7 @@ impl ClipTokenizer {
             .map_or(encoder.positions, |max| max.min(encoder.positions));
         if context <= prefix.len() + suffix.len() {
             let reason = format!("a context of {context} tokens leaves no room for words");
-            return Err(DiffusionError::malformed(folder, reason));
+            return Err(DiffusionError::malformed(source, reason));
         }
         let comma = match encode(&tokenizer, ",", false)?.as_slice() {
             [comma] => Some(*comma),
@@ -154,35 +193,26 @@ fn failed(error: tokenizers::Error) -> DiffusionError {
     }
 }
 
-/// Builds the tokenizer that transformers' CLIPTokenizer builds from the two older files.
-fn from_vocabulary(vocab: &Path, merges: &Path) -> Result<Tokenizer> {
-    let failed = |error: tokenizers::Error| DiffusionError::malformed(vocab, error);
-    let (vocab_text, merges_text) = (vocab.to_string_lossy(), merges.to_string_lossy());
-    let bpe = BPE::from_file(&vocab_text, &merges_text)
+/// Builds the tokenizer that transformers' CLIPTokenizer builds from a vocabulary and merges.
+fn from_bpe(builder: BpeBuilder) -> tokenizers::Result<Tokenizer> {
+    let bpe = builder
         .end_of_word_suffix("</w>".to_owned())
         .unk_token("<|endoftext|>".to_owned())
-        .build()
-        .map_err(failed)?;
+        .build()?;
     let mut tokenizer = Tokenizer::new(bpe);
-    tokenizer
-        .with_normalizer(Some(Normalizers::new(vec![
-            NormalizerWrapper::NFC(NFC),
-            NormalizerWrapper::Replace(
-                Replace::new(
-                    tokenizers::normalizers::replace::ReplacePattern::Regex(r"\s+".into()),
-                    " ",
-                )
-                .map_err(failed)?,
-            ),
-            NormalizerWrapper::Lowercase(Lowercase),
-        ])))
-        .map_err(failed)?;
+    tokenizer.with_normalizer(Some(Normalizers::new(vec![
+        NormalizerWrapper::NFC(NFC),
+        NormalizerWrapper::Replace(Replace::new(
+            tokenizers::normalizers::replace::ReplacePattern::Regex(r"\s+".into()),
+            " ",
+        )?),
+        NormalizerWrapper::Lowercase(Lowercase),
+    ])))?;
     let split = Split::new(
         SplitPattern::Regex(WORDS.to_owned()),
         SplitDelimiterBehavior::Removed,
         true,
-    )
-    .map_err(failed)?;
+    )?;
     tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![
         PreTokenizerWrapper::Split(split),
         PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, true)),
@@ -210,6 +240,13 @@ impl Settings {
             config: optional("tokenizer_config.json")?,
             map: optional("special_tokens_map.json")?,
         })
+    }
+
+    /// Whether one of the files names a special token.
+    fn names(&self, key: &str) -> bool {
+        [&self.config, &self.map]
+            .iter()
+            .any(|settings| settings.get(key).is_some_and(|value| !value.is_null()))
     }
 
     /// A special token's text; both files write it as a string or as an object.
@@ -274,7 +311,7 @@ mod tests {
     fn words_are_lower_cased_merged_and_framed() {
         let folder = tempfile::tempdir().unwrap();
         let size = write_vocabulary(folder.path());
-        let tokenizer = ClipTokenizer::read(folder.path(), &encoder(size, 8)).unwrap();
+        let tokenizer = ClipTokenizer::read(folder.path(), None, &encoder(size, 8)).unwrap();
         let (start, end) = (size as u32 - 2, size as u32 - 1);
         let cat = size as u32 - 3;
         assert_eq!(tokenizer.content("A  CAT").unwrap(), [1, cat]);
@@ -292,7 +329,7 @@ mod tests {
         let size = write_vocabulary(folder.path());
         let settings = r#"{"pad_token": {"content": "!"}, "model_max_length": 5}"#;
         std::fs::write(folder.path().join("tokenizer_config.json"), settings).unwrap();
-        let tokenizer = ClipTokenizer::read(folder.path(), &encoder(size, 77)).unwrap();
+        let tokenizer = ClipTokenizer::read(folder.path(), None, &encoder(size, 77)).unwrap();
         let bang = 2 * 26;
         assert_eq!(tokenizer.sequence(&[1])[3..], [bang, bang]);
         // Being special, it stands for itself in a text too.
@@ -302,7 +339,7 @@ mod tests {
     #[test]
     fn a_folder_without_tokenizer_is_an_error_that_says_what_would_do() {
         let folder = tempfile::tempdir().unwrap();
-        let message = ClipTokenizer::read(folder.path(), &encoder(10, 8))
+        let message = ClipTokenizer::read(folder.path(), None, &encoder(10, 8))
             .err()
             .unwrap()
             .to_string();

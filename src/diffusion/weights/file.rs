@@ -10,6 +10,7 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError};
 
+use super::Section;
 use crate::error::{DiffusionError, Result};
 
 /// Bytes before the header: its length as a little-endian number.
@@ -21,7 +22,6 @@ pub(crate) struct TensorFile {
     path: PathBuf,
     map: Mmap,
     tensors: HashMap<String, Entry>,
-    #[allow(dead_code)] // For files that describe themselves there.
     metadata: HashMap<String, String>,
 }
 
@@ -32,6 +32,34 @@ pub(crate) struct Entry {
     pub shape: Vec<usize>,
     /// Bytes in the file.
     pub range: Range<usize>,
+}
+
+impl Entry {
+    /// The entry of a part of the tensor.
+    pub(super) fn section(&self, section: Section) -> Self {
+        let Self {
+            dtype,
+            mut shape,
+            mut range,
+        } = self.clone();
+        match section {
+            Section::Whole | Section::Transposed => {}
+            Section::Matrix => {
+                while shape.len() > 2 && shape.last() == Some(&1) {
+                    shape.pop();
+                }
+            }
+            Section::Third(third) => {
+                // Rows that do not come in threes are left to be found misshapen.
+                if let Some(rows) = shape.first_mut().filter(|rows| rows.is_multiple_of(3)) {
+                    *rows /= 3;
+                    let size = range.len() / 3;
+                    range = range.start + third * size..range.start + (third + 1) * size;
+                }
+            }
+        }
+        Self { dtype, shape, range }
+    }
 }
 
 impl TensorFile {
@@ -92,13 +120,11 @@ impl TensorFile {
     }
 
     /// The names of all tensors, in no order.
-    #[allow(dead_code)] // For files that have to be recognised by them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
     /// The header's free text entries.
-    #[allow(dead_code)] // For files that describe themselves there.
     pub fn metadata(&self) -> &HashMap<String, String> {
         &self.metadata
     }

@@ -38,16 +38,17 @@ struct Shared {
 impl ContentHash {
     /// Begins to hash the files at `paths`.
     pub(crate) fn start(paths: Vec<PathBuf>) -> Self {
+        Self::compute(move |unwanted| of_files(&paths, unwanted))
+    }
+
+    fn compute(hash: impl Fn(&AtomicBool) -> Result<String> + Clone + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let worker = shared.clone();
         let work = move || {
-            let hash = match of_files(&paths, &worker.unwanted) {
-                Ok(hash) => hash,
-                Err(error) => {
-                    tracing::warn!(%error, "the weights cannot be hashed: receipts will not name them");
-                    String::new()
-                }
-            };
+            let hash = hash(&worker.unwanted).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the weights cannot be hashed: receipts will not name them");
+                String::new()
+            });
             *worker.hash.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
             worker.finished.notify_all();
         };
@@ -58,6 +59,35 @@ impl ContentHash {
         }
         Self {
             handles: vec![Arc::new(Handle { shared })],
+        }
+    }
+
+    /// The name of these weights with adapters added: a hash over this one and each adapter's content and strength.
+    pub(crate) fn with_adapters(&self, adapters: Vec<(PathBuf, f64)>) -> Self {
+        if adapters.is_empty() {
+            return self.clone();
+        }
+        let base = self.clone();
+        Self::compute(move |unwanted| {
+            let mut all = Sha256::new();
+            all.update(base.get());
+            for (path, weight) in &adapters {
+                all.update(of_file(path, unwanted)?);
+                all.update(weight.to_le_bytes());
+            }
+            Ok(short(&all.finalize()))
+        })
+    }
+
+    /// The name after the first of several checkpoints has become `first`.
+    pub(crate) fn with_first(&self, first: &Self) -> Self {
+        Self {
+            handles: first
+                .handles
+                .iter()
+                .chain(self.handles.iter().skip(1))
+                .cloned()
+                .collect(),
         }
     }
 

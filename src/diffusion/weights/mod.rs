@@ -6,7 +6,9 @@
 mod file;
 mod find;
 mod hash;
+mod naming;
 mod parameter;
+mod patch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,13 +18,16 @@ use candle_core::{DType, Device, Shape, Tensor};
 use safetensors::tensor::Dtype;
 
 use crate::error::{DiffusionError, Result};
-use file::{Entry, TensorFile};
+use file::Entry;
+pub(crate) use file::TensorFile;
 pub(crate) use find::find;
 pub use hash::ContentHash;
+pub(crate) use naming::{Naming, Place, Section};
 use parameter::Format;
 pub(crate) use parameter::Parameter;
 #[allow(unused_imports)] // For kernels that read values as they are stored.
 pub(crate) use parameter::Values;
+pub(crate) use patch::Patch;
 
 /// A view into one model's weights below a name prefix, like a folder in a tree of tensors.
 ///
@@ -33,6 +38,7 @@ pub(crate) struct Weights {
     prefix: String,
     dtype: DType,
     device: Device,
+    patch: Option<Arc<dyn Patch>>,
 }
 
 struct Files {
@@ -40,25 +46,92 @@ struct Files {
     files: Vec<Arc<TensorFile>>,
     /// Of a sharded set: the index, and which file it names for each tensor.
     index: Option<(PathBuf, HashMap<String, usize>)>,
+    /// If tensors have other names in the files than in diffusers.
+    naming: Option<Box<dyn Naming>>,
+}
+
+/// A tensor, or a part of one, where it lies.
+struct Located<'a> {
+    file: &'a Arc<TensorFile>,
+    /// Its name there.
+    name: String,
+    /// Shape and bytes of the part that is meant.
+    entry: Entry,
+    /// Whether the matrix's axes have to be exchanged to give the tensor that was asked for.
+    transposed: bool,
 }
 
 impl Files {
-    fn lookup(&self, name: &str) -> Option<(&Arc<TensorFile>, &Entry)> {
-        let by_index = self.index.as_ref().and_then(|(_, holders)| holders.get(name));
+    /// Finds the tensor with this name in diffusers.
+    fn lookup(&self, name: &str) -> Option<Located<'_>> {
+        match &self.naming {
+            None => self.at(Place::whole(name)),
+            Some(naming) => naming.places(name).into_iter().find_map(|place| self.at(place)),
+        }
+    }
+
+    fn at(&self, Place { name, section }: Place) -> Option<Located<'_>> {
+        let by_index = self.index.as_ref().and_then(|(_, holders)| holders.get(&name));
         let candidates = match by_index {
             Some(&holder) => &self.files[holder..=holder],
             None => &self.files[..],
         };
-        candidates.iter().find_map(|file| Some((file, file.entry(name)?)))
+        let (file, entry) = candidates
+            .iter()
+            .find_map(|file| Some((file, file.entry(&name)?)))?;
+        Some(Located {
+            file,
+            entry: entry.section(section),
+            transposed: section == Section::Transposed,
+            name,
+        })
     }
 
-    /// The file that should have held a tensor.
-    fn blamed(&self, name: &str) -> &Path {
-        match &self.index {
+    /// The file that should have held a tensor, and its name there.
+    fn blamed(&self, name: &str) -> (&Path, String) {
+        let places = self.naming.as_ref().map(|naming| naming.places(name));
+        let name = match places.and_then(|places| places.into_iter().next()) {
+            Some(place) => place.name,
+            None => name.to_owned(),
+        };
+        let path = match &self.index {
             Some((path, holders)) => holders
-                .get(name)
-                .map_or(path, |&holder| self.files[holder].path()),
+                .get(&name)
+                .map_or(path.as_path(), |&holder| self.files[holder].path()),
             None => self.files[0].path(),
+        };
+        (path, name)
+    }
+}
+
+impl Located<'_> {
+    /// The shape of what was asked for.
+    fn shape(&self) -> Vec<usize> {
+        let mut shape = self.entry.shape.clone();
+        if self.transposed {
+            shape.reverse();
+        }
+        shape
+    }
+
+    /// Its changed values on the processor, rounded to the precision that the original is stored in.
+    fn patched(&self, patch: &dyn Patch, name: &str) -> Result<Tensor> {
+        let stored = self.tensor(&Device::Cpu)?;
+        let mut values = stored.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        patch.apply(name, &self.shape(), &mut values)?;
+        let dtype = match stored.dtype() {
+            half @ (DType::F16 | DType::BF16) => half,
+            _ => DType::F32,
+        };
+        Ok(Tensor::from_vec(values, stored.shape(), &Device::Cpu)?.to_dtype(dtype)?)
+    }
+
+    /// Copies it to a device, in the precision it is stored in.
+    fn tensor(&self, device: &Device) -> Result<Tensor> {
+        let tensor = self.file.tensor(&self.name, &self.entry, device)?;
+        match self.transposed {
+            true => Ok(tensor.t()?.contiguous()?),
+            false => Ok(tensor),
         }
     }
 }
@@ -81,11 +154,41 @@ impl Weights {
             files: Arc::new(Files {
                 files,
                 index: found.index,
+                naming: None,
             }),
             prefix: String::new(),
             dtype,
             device: device.clone(),
+            patch: None,
         })
+    }
+
+    /// A file's tensors, whose names `naming` translates.
+    pub fn of_file(
+        file: Arc<TensorFile>,
+        naming: impl Naming + 'static,
+        dtype: DType,
+        device: &Device,
+    ) -> Self {
+        Self {
+            files: Arc::new(Files {
+                files: vec![file],
+                index: None,
+                naming: Some(Box::new(naming)),
+            }),
+            prefix: String::new(),
+            dtype,
+            device: device.clone(),
+            patch: None,
+        }
+    }
+
+    /// The same files, with changes to some of the weights. Only what [`Self::parameter`] reads can be changed.
+    pub fn patched(&self, patch: Option<Arc<dyn Patch>>) -> Self {
+        Self {
+            patch,
+            ..self.clone()
+        }
     }
 
     /// The view one level down.
@@ -106,9 +209,8 @@ impl Weights {
     /// # Errors
     /// If it is missing or has another shape, naming file, tensor and shapes.
     pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
-        let full = self.full(name);
-        let (file, entry) = self.find(&shape.into(), &full)?;
-        Ok(file.tensor(&full, entry, &self.device)?.to_dtype(self.dtype)?)
+        let found = self.find(&shape.into(), &self.full(name))?;
+        Ok(found.tensor(&self.device)?.to_dtype(self.dtype)?)
     }
 
     /// A layer's weight, left where it is if the model computes in f32 on the processor and it is stored as f32, f16 or
@@ -117,50 +219,64 @@ impl Weights {
     /// # Errors
     /// As [`Self::get`].
     pub fn parameter(&self, shape: impl Into<Shape>, name: &str) -> Result<Parameter> {
-        let full = self.full(name);
-        let (file, entry) = self.find(&shape.into(), &full)?;
-        if !(self.dtype == DType::F32 && self.device.is_cpu()) {
-            let tensor = file.tensor(&full, entry, &self.device)?;
+        let (shape, full) = (shape.into(), self.full(name));
+        let found = self.find(&shape, &full)?;
+        let stored_only = self.dtype == DType::F32 && self.device.is_cpu();
+        if let Some(patch) = self.patch.as_ref().filter(|patch| patch.touches(&full)) {
+            let tensor = found.patched(&**patch, &full)?;
+            return Ok(match stored_only {
+                true => Parameter::owned(&tensor)?,
+                false => Parameter::on_device(tensor.to_device(&self.device)?.to_dtype(self.dtype)?),
+            });
+        }
+        if !stored_only {
+            let tensor = found.tensor(&self.device)?;
             return Ok(Parameter::on_device(tensor.to_dtype(self.dtype)?));
         }
-        let format = match entry.dtype {
+        let format = match found.entry.dtype {
             Dtype::F32 => Some(Format::F32),
             Dtype::F16 => Some(Format::F16),
             Dtype::BF16 => Some(Format::Bf16),
             _ => None,
         };
-        let mapped = format
-            .and_then(|format| Parameter::mapped(file, entry.range.clone(), format, entry.shape.clone()));
-        match (mapped, format) {
-            (Some(mapped), _) => Ok(mapped),
-            // Not aligned: copied, in the precision it has.
-            (None, Some(_)) => Ok(Parameter::owned(&file.tensor(&full, entry, &self.device)?)?),
-            (None, None) => {
-                let tensor = file.tensor(&full, entry, &self.device)?;
-                Ok(Parameter::owned(&tensor.to_dtype(self.dtype)?)?)
+        let tensor = match format {
+            Some(format) => {
+                let (range, shape) = (found.entry.range.clone(), found.entry.shape.clone());
+                let mapped = match found.transposed {
+                    true => None,
+                    false => Parameter::mapped(found.file, range, format, shape),
+                };
+                if let Some(mapped) = mapped {
+                    return Ok(mapped);
+                }
+                // Not aligned, or in another order: copied, in the precision it has.
+                found.tensor(&Device::Cpu)?
             }
-        }
+            None => found.tensor(&Device::Cpu)?.to_dtype(DType::F32)?,
+        };
+        Ok(Parameter::owned(&tensor)?)
     }
 
-    /// The entry of a tensor that has the wanted shape.
-    fn find(&self, shape: &Shape, full: &str) -> Result<(&Arc<TensorFile>, &Entry)> {
+    /// Where a tensor of the wanted shape is.
+    fn find(&self, shape: &Shape, full: &str) -> Result<Located<'_>> {
         let expected = shape.dims().to_vec();
-        let Some((file, entry)) = self.files.lookup(full) else {
+        let Some(found) = self.files.lookup(full) else {
+            let (path, tensor) = self.files.blamed(full);
             return Err(DiffusionError::MissingTensor {
-                path: self.files.blamed(full).to_owned(),
-                tensor: full.to_owned(),
+                path: path.to_owned(),
+                tensor,
                 expected,
             });
         };
-        if entry.shape != expected {
+        if found.shape() != expected {
             return Err(DiffusionError::TensorShape {
-                path: file.path().to_owned(),
-                tensor: full.to_owned(),
+                path: found.file.path().to_owned(),
+                found: found.shape(),
+                tensor: found.name,
                 expected,
-                found: entry.shape.clone(),
             });
         }
-        Ok((file, entry))
+        Ok(found)
     }
 
     fn full(&self, name: &str) -> String {
