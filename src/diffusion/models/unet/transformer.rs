@@ -144,7 +144,12 @@ impl Attention {
 
     /// Adds what `x` takes from `context` to `shortcut`.
     fn forward(&self, x: &Tensor, context: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        let precision = if self.upcast { DType::F32 } else { x.dtype() };
+        // CUDA's attention keeps scores in f32 in every precision, which is what upcasting is for.
+        let precision = if self.upcast && !x.device().is_cuda() {
+            DType::F32
+        } else {
+            x.dtype()
+        };
         let (q, k, v) = (
             self.to_q.forward(x)?.to_dtype(precision)?,
             self.to_k.forward(context)?.to_dtype(precision)?,
