@@ -53,6 +53,14 @@ struct Line<'a> {
 /// # Errors
 /// When a file is missing or damaged, or a model cannot be read; the message says how to mend it.
 pub fn run(args: &VerifyArgs, config: &Config) -> anyhow::Result<()> {
+    judge(args, config, &print)
+}
+
+fn judge(
+    args: &VerifyArgs,
+    config: &Config,
+    print: &dyn Fn(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let names = match &args.name {
         Some(name) => vec![name.clone()],
         None => catalogue::names(config)?,
@@ -68,7 +76,7 @@ pub fn run(args: &VerifyArgs, config: &Config) -> anyhow::Result<()> {
         };
         read += 1;
         let findings = check(config, &manifest.name, &subject)?;
-        report(&manifest.name, &findings, args.json)?;
+        print(&report(&manifest.name, &findings, args.json)?)?;
         let bad = findings.iter().filter(|it| !it.verdict.is_good()).count();
         if bad > 0 {
             let count = findings.len();
@@ -78,6 +86,8 @@ pub fn run(args: &VerifyArgs, config: &Config) -> anyhow::Result<()> {
             ));
         } else if args.pin {
             pin(config, &manifest.name, &subject, &findings)?;
+        } else if findings.iter().any(|it| it.verdict == Verdict::Unpinned) {
+            eprintln!("`tastemaker models verify {name} --pin` writes the hashes down for the next time");
         }
     }
     ensure!(read > 0, "there is no model on this machine to check");
@@ -139,7 +149,7 @@ fn mend(name: &str, subject: &Subject) -> String {
     }
 }
 
-fn report(name: &str, findings: &[Finding], json: bool) -> anyhow::Result<()> {
+fn report(name: &str, findings: &[Finding], json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     if json {
         for finding in findings {
@@ -153,7 +163,7 @@ fn report(name: &str, findings: &[Finding], json: bool) -> anyhow::Result<()> {
             };
             text += &(serde_json::to_string(&line)? + "\n");
         }
-        return print(&text);
+        return Ok(text);
     }
     let rows = findings.iter().map(|finding| {
         vec![
@@ -168,15 +178,13 @@ fn report(name: &str, findings: &[Finding], json: bool) -> anyhow::Result<()> {
             in_words(&finding.verdict),
         ]
     });
-    print(&format!("{name}\n{}", table(&rows.collect::<Vec<_>>())))
+    Ok(format!("{name}\n{}", table(&rows.collect::<Vec<_>>())))
 }
 
 fn in_words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Whole => "as it should be".to_owned(),
-        Verdict::Unpinned => {
-            "readable; no hash is known (models verify NAME --pin writes it down)".to_owned()
-        }
+        Verdict::Unpinned => "readable; there is no hash to compare with".to_owned(),
         Verdict::Missing => "is missing".to_owned(),
         Verdict::Size { expected, found } => format!("has {found} bytes instead of {expected}"),
         Verdict::Hash {
@@ -202,6 +210,8 @@ fn short(hash: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     fn config(folder: &Path) -> Config {
@@ -227,11 +237,20 @@ mod tests {
             pin,
             json: false,
         };
-        run(&args(true), &config).unwrap();
+        let said = RefCell::new(String::new());
+        let run = |pin| {
+            judge(&args(pin), &config, &|text| {
+                said.borrow_mut().push_str(text);
+                Ok(())
+            })
+        };
+        run(true).unwrap();
         assert!(folder.path().join("own/own.lock.toml").is_file());
-        run(&args(false), &config).unwrap();
+        run(false).unwrap();
+        assert!(said.borrow().contains("as it should be"), "{}", said.borrow());
         std::fs::write(folder.path().join("own/unet/config.json"), "[]").unwrap();
-        let error = run(&args(false), &config).unwrap_err().to_string();
+        let error = run(false).unwrap_err().to_string();
+        assert!(said.borrow().contains("another content"), "{}", said.borrow());
         assert!(
             error.contains("1 of 1 files of `own`") && error.contains("copy them"),
             "{error}"
