@@ -100,7 +100,7 @@ impl Bars {
             bar.set_style(style(
                 "{msg:32!}  {bar:28}  {binary_bytes:>11} of {binary_total_bytes}",
             ));
-            bar.set_message(end_of(path, 32));
+            bar.set_message(shortened(path, 32));
             bar.set_position(present);
             bar.enable_steady_tick(Duration::from_millis(250));
             // A transfer that starts over has one already.
@@ -161,6 +161,10 @@ impl Bars {
         if let Some(bar) = state.overall.take() {
             bar.finish_and_clear();
         }
+        if let Style::Bars { all } = &self.style {
+            // A terminal that is gone needs no clearing.
+            let _ = all.clear();
+        }
     }
 }
 
@@ -206,13 +210,20 @@ fn percent(done: u64, total: u64) -> u64 {
     (u128::from(done) * 100 / u128::from(total)).min(100) as u64
 }
 
-/// The last characters of a path, which tell files apart.
-fn end_of(path: &str, width: usize) -> String {
+/// A path with its folder and its last characters, which tell files apart.
+fn shortened(path: &str, width: usize) -> String {
     let length = path.chars().count();
     if length <= width {
         return path.to_owned();
     }
-    format!("…{}", path.chars().skip(length + 1 - width).collect::<String>())
+    let folder = path.split_once('/').map_or("", |(folder, _)| folder);
+    let start = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
+    let end = width.saturating_sub(start.chars().count() + 1);
+    format!("{start}…{}", path.chars().skip(length - end).collect::<String>())
 }
 
 #[cfg(test)]
@@ -289,12 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_show_their_ends() {
-        assert_eq!(end_of("unet/config.json", 32), "unet/config.json");
-        let shown = end_of("unet/diffusion_pytorch_model.fp16.safetensors", 32);
+    fn long_paths_show_their_folders_and_ends() {
+        assert_eq!(shortened("unet/config.json", 32), "unet/config.json");
+        let shown = shortened("unet/diffusion_pytorch_model.fp16.safetensors", 32);
         assert_eq!(shown.chars().count(), 32);
         assert!(
-            shown.starts_with('…') && shown.ends_with("model.fp16.safetensors"),
+            shown.starts_with("unet/…") && shown.ends_with("model.fp16.safetensors"),
             "{shown}"
         );
     }

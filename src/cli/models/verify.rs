@@ -81,7 +81,7 @@ fn judge(
         if bad > 0 {
             let count = findings.len();
             damaged.push(format!(
-                "{bad} of {count} files of `{name}` are missing or damaged; {}",
+                "missing or damaged: {bad} of {count} files of `{name}`; {}",
                 mend(&name, &subject)
             ));
         } else if args.pin {
