@@ -115,15 +115,17 @@ impl<'a> Rounds<'a> {
             (true, _) | (_, None) => &[false],
             _ => &[false, true],
         };
-        for &channels_last in layouts {
+        for (pass, &channels_last) in layouts.iter().enumerate() {
             if let Some(torch) = &mut torch {
                 torch.ask(&json!({"do": "layout", "channels_last": channels_last}))?;
             }
             // Turn 0 warms both sides up.
             for turn in 0..=self.options.repeats {
-                let theirs = self.requests("torch", turn, step, decode, text)?;
+                // Numbered through, since a text that was encoded before would come from our cache.
+                let number = pass * (self.options.repeats + 1) + turn;
+                let theirs = self.requests("torch", number, step, decode, text)?;
                 for ((name, our), (_, their)) in self
-                    .requests("ours", turn, step, decode, text)?
+                    .requests("ours", number, step, decode, text)?
                     .into_iter()
                     .zip(theirs)
                 {

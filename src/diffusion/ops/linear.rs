@@ -207,7 +207,8 @@ mod tests {
             } else {
                 layer.forward(&x).unwrap()
             };
-            prop_assert!(relative_error(&y, &expected) < 1e-5);
+            // Few values may cancel to almost nothing, where rounding weighs more.
+            prop_assert!(relative_error(&y, &expected) < 5e-5);
         }
     }
 }
