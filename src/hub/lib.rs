@@ -6,7 +6,7 @@
 //! | [`options`] | [`HubOptions`]: endpoint, cache folder, token, offline mode |
 //! | [`cache`] | [`Cache`]: the folder that all programs of the field share, and what is in it |
 //! | [`pull`] | [`Hub::pull`]: downloads what is missing, several files at once, each resumed where it broke off |
-//! | [`mod@verify`] | [`verify`]: compares sizes and hashes, opens weights' headers |
+//! | [`mod@verify`] | [`verify()`]: compares sizes and hashes, opens weights' headers |
 //! | [`pin`] | [`Pins`]: sizes and hashes as found, for later checks |
 //! | [`progress`] | [`Progress`]: what a download tells whoever watches |
 //!
