@@ -17,14 +17,14 @@ use tastemaker::engine;
 use tastemaker_pool::{ImageRequest, Job, JobEvent, WorkerPool};
 
 /// Requests of one run.
-const JOBS: u64 = 40;
+const JOBS: u64 = 20;
 /// People who ask.
 const PEOPLE: u64 = 6;
 /// How much more is asked for than one picture at a time can give.
 const LOADS: [f64; 2] = [0.8, 1.5];
 /// Pictures denoised together.
-const SLOTS: [usize; 3] = [1, 4, 8];
-const STEPS: [u32; 4] = [4, 8, 12, 20];
+const SLOTS: [usize; 2] = [1, 4];
+const STEPS: [u32; 4] = [2, 4, 8, 12];
 const SCHEDULERS: [&str; 5] = ["ddim", "euler_a", "dpmpp_2m_karras", "unipc", "dpmpp_2m_sde"];
 
 /// What one job went through.
