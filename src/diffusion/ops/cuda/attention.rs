@@ -24,7 +24,7 @@ pub(in crate::ops) fn attention(
     scale: f64,
     causal: bool,
 ) -> Result<Tensor> {
-    let (pictures, n, width) = q.dims3()?;
+    let (pictures, _, width) = q.dims3()?;
     let m = k.dim(1)?;
     if heads == 0 || width % heads != 0 || m == 0 || k.dims() != v.dims() || k.dims() != [pictures, m, width]
     {
@@ -35,7 +35,8 @@ pub(in crate::ops) fn attention(
         );
     }
     #[cfg(feature = "flash-attn")]
-    if flash_takes(q, width / heads, !causal || n == m)? {
+    if flash_takes(q, width / heads, !causal || q.dim(1)? == m)? {
+        let n = q.dim(1)?;
         let split = |x: &Tensor, rows: usize| x.contiguous()?.reshape((pictures, rows, heads, width / heads));
         let (q, k, v) = (split(q, n)?, split(k, m)?, split(v, m)?);
         return candle_flash_attn::flash_attn(&q, &k, &v, scale as f32, causal)?
