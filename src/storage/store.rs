@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sled::Transactional;
 use sled::transaction::TransactionError;
@@ -29,6 +29,10 @@ const LAST_JOB_KEY: &[u8] = b"last_job";
 const JOB_EPOCH_MS: u64 = 1_767_225_600_000;
 /// Job ids of one millisecond, as a power of two.
 const IDS_PER_MS_LOG2: u32 = 12;
+
+/// How long a database in use is waited for.
+const LOCK_GRACE: Duration = Duration::from_secs(5);
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// Sets how much the store may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,19 +84,30 @@ struct Writer {
 impl Store {
     /// Opens the database in a directory, making it if there is none.
     ///
+    /// One that is in use is waited for, some seconds: the last handle's threads give it back a moment after that
+    /// handle is gone, and a service manager may start the next process while the one before is still closing.
+    ///
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::NewerLayout`], or [`StoreError::Database`] when the disk fails.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        let config = sled::Config::new().path(path);
-        Self::open_with(config, options).map_err(|error| match error {
-            // The library has no kind of its own for this.
-            StoreError::Database(sled::Error::Io(io)) if io.to_string().contains("acquire lock") => {
-                StoreError::InUse {
-                    path: path.display().to_string(),
+        Self::open_within(path, options, LOCK_GRACE)
+    }
+
+    fn open_within(path: &Path, options: StoreOptions, grace: Duration) -> Result<Self, StoreError> {
+        let start = Instant::now();
+        loop {
+            match Self::open_with(sled::Config::new().path(path), options.clone()) {
+                Err(StoreError::Database(error)) if is_locked(&error) => {
+                    if start.elapsed() >= grace {
+                        return Err(StoreError::InUse {
+                            path: path.display().to_string(),
+                        });
+                    }
+                    std::thread::sleep(LOCK_RETRY);
                 }
+                other => return other,
             }
-            other => other,
-        })
+        }
     }
 
     /// Opens a new database that is deleted with its last handle, for tests and trials.
@@ -247,6 +262,11 @@ impl Store {
             .collect::<Result<_, _>>()
             .map_err(StoreError::from)
     }
+}
+
+/// Tells whether another handle has the database open. The library has no kind of its own for this.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(io) if io.to_string().contains("acquire lock"))
 }
 
 #[cfg(test)]

@@ -124,8 +124,19 @@ fn a_job_id_is_not_given_again_when_the_clock_is_set_back() {
 fn the_same_database_is_not_opened_twice() {
     let directory = tempfile::tempdir().unwrap();
     let _open = open(&directory);
-    let error = Store::open(directory.path(), StoreOptions::default()).unwrap_err();
+    let error = Store::open_within(directory.path(), StoreOptions::default(), Duration::ZERO).unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+}
+
+#[test]
+fn a_database_that_is_just_being_closed_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(&directory);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| open(&directory));
+        drop(first);
+        second.join().unwrap();
+    });
 }
 
 #[test]
