@@ -78,6 +78,36 @@ pub enum ExtractError {
     },
 }
 
+/// Says why pictures could not be rated.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// A context has too few pictures to learn from.
+    #[error("{given} {what} pictures are too few to learn from: give at least {needed}")]
+    TooFew {
+        /// The list that is too short: "liked" or "disliked".
+        what: &'static str,
+        /// Pictures in it.
+        given: usize,
+        /// The fewest that are enough.
+        needed: usize,
+    },
+    /// A picture has no pixels.
+    #[error("a picture of {width}x{height} pixels has nothing to rate")]
+    EmptyImage {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+    },
+    /// The metric itself failed, for instance a model ran out of memory.
+    #[error("the metric failed: {message}")]
+    Failed {
+        /// What the metric reported, for the log.
+        message: String,
+    },
+}
+
 /// Says why an edit by hand was refused.
 #[derive(Debug, Error, PartialEq)]
 #[non_exhaustive]

@@ -8,6 +8,7 @@
 //! | a comment on a shown image goes in, liked and disliked attributes with their evidence come out | [`Extractor`] |
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
+//! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
 //!
 //! Nothing here knows of Discord, of disks or of models, and nothing blocks: every function is a computation whose
@@ -17,12 +18,14 @@ mod error;
 pub mod evaluation;
 mod extraction;
 mod lexicon;
+pub mod metric;
 mod profile;
 mod spelling;
 mod vocabulary;
 
-pub use error::{ExtractError, ImportError, ProfileError, VocabularyError};
+pub use error::{ExtractError, ImportError, MetricError, ProfileError, VocabularyError};
 pub use extraction::{CommentedImage, Extraction, Extractor, MAX_COMMENT_CHARS, Polarity, Preference};
 pub use lexicon::LexiconExtractor;
+pub use metric::{Metric, Scorer};
 pub use profile::{Change, Evidence, Profile, ProfileEntry};
 pub use vocabulary::{AttributeDef, FREE_CATEGORY, Leaning, Vocabulary};

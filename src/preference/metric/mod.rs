@@ -1,0 +1,35 @@
+//! How much a person would like a picture, told from pictures they liked and disliked.
+//!
+//! A [`Metric`] is the knowledge that holds for everybody; [`Metric::context`] adds what is known of one person and gives
+//! the [`Scorer`] that rates pictures for them. A scorer is made once and asked often: whatever it can compute once for
+//! the context, it does.
+//!
+//! A score that chose a picture is no proof that the picture is good: what a metric ranked is judged by something else.
+
+use image::RgbImage;
+
+use crate::MetricError;
+
+/// Knows how to learn from pictures what a person likes.
+pub trait Metric: Send + Sync {
+    /// Names the metric as the configuration does.
+    fn name(&self) -> &'static str;
+
+    /// Learns one person's taste from pictures they liked and pictures they disliked, of any sizes, in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricError::TooFew`] where a list has too few pictures to learn from, [`MetricError::EmptyImage`] for a picture
+    /// without pixels, [`MetricError::Failed`] where a model fails.
+    fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError>;
+}
+
+/// Rates pictures for one person.
+pub trait Scorer: Send {
+    /// Returns how much the person is expected to like a picture, in `0..=1`; 0.5 is undecided.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricError::EmptyImage`] for a picture without pixels, [`MetricError::Failed`] where a model fails.
+    fn score(&mut self, query: &RgbImage) -> Result<f32, MetricError>;
+}
