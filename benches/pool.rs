@@ -8,8 +8,8 @@ use std::time::Duration;
 use divan::{Bencher, counter::ItemsCount};
 use image::RgbImage;
 use tastemaker_pool::{
-    Backend, BackendError, Clock, ImageRequest, Job, JobQueue, LimitOptions, Limits, Picture, PoolOptions,
-    Progress, Rate, WorkerPool,
+    Backend, BackendError, Clock, ImageRequest, Job, JobQueue, LimitOptions, Limits, LongText, Picture,
+    PoolOptions, Progress, Rate, WorkerPool,
 };
 
 fn main() {
@@ -78,6 +78,10 @@ impl Backend for Busy {
 
     fn start(&mut self, _: &ImageRequest, _: u8) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    fn long_texts(&mut self, _request: &ImageRequest) -> Result<Vec<LongText>, BackendError> {
+        Ok(Vec::new())
     }
 
     fn step(&mut self, _: &mut [&mut ()]) -> Result<(), BackendError> {

@@ -15,7 +15,8 @@ use tastemaker_diffusion::{
     Precision, Slot, SourceImage, Variation,
 };
 use tastemaker_pool::{
-    Backend, BackendError, ImageRequest, LimitOptions, Picture, PoolOptions, Progress, Rate, WorkerPool,
+    Backend, BackendError, ImageRequest, LimitOptions, LongText, Picture, PoolOptions, Progress, Rate,
+    RequestText, WorkerPool,
 };
 
 use crate::catalogue;
@@ -176,6 +177,15 @@ pub struct PipelineBackend {
     on_hit: OnHit,
 }
 
+impl PipelineBackend {
+    fn params(&self, request: &ImageRequest, picture: u8) -> Result<GenerationParams, BackendError> {
+        Ok(GenerationParams {
+            clip_skip: self.plain.clip_skip,
+            ..params(request, picture).map_err(failed)?
+        })
+    }
+}
+
 impl Backend for PipelineBackend {
     type Slot = Slot;
 
@@ -189,11 +199,13 @@ impl Backend for PipelineBackend {
     }
 
     fn start(&mut self, request: &ImageRequest, picture: u8) -> Result<Slot, BackendError> {
-        let params = GenerationParams {
-            clip_skip: self.plain.clip_skip,
-            ..params(request, picture).map_err(failed)?
-        };
+        let params = self.params(request, picture)?;
         self.pipeline.start(&params).map_err(failed)
+    }
+
+    fn long_texts(&mut self, request: &ImageRequest) -> Result<Vec<LongText>, BackendError> {
+        let notices = self.pipeline.notices(&self.params(request, 0)?);
+        Ok(notices.map_err(failed)?.into_iter().map(long_text).collect())
     }
 
     fn step(&mut self, slots: &mut [&mut Slot]) -> Result<(), BackendError> {
@@ -231,6 +243,20 @@ impl Backend for PipelineBackend {
             }
             None => Picture::Clear(picture),
         })
+    }
+}
+
+fn long_text(notice: tastemaker_diffusion::LongText) -> LongText {
+    let text = match notice.parameter {
+        "prompt" => RequestText::Prompt,
+        "negative" => RequestText::Negative,
+        "vp_plus" => RequestText::VpPlus,
+        _ => RequestText::VpMinus,
+    };
+    LongText {
+        text,
+        beyond: notice.beyond,
+        unused: notice.unused,
     }
 }
 

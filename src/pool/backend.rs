@@ -3,7 +3,7 @@
 use image::RgbImage;
 use thiserror::Error;
 
-use crate::{ImageRequest, Picture};
+use crate::{ImageRequest, LongText, Picture};
 
 /// Draws pictures step by step on one device.
 ///
@@ -26,6 +26,12 @@ pub trait Backend {
     /// # Errors
     /// [`BackendErrorKind::Invalid`] when the request cannot be drawn as asked.
     fn start(&mut self, request: &ImageRequest, picture: u8) -> Result<Self::Slot, BackendError>;
+
+    /// Tells which texts of a request are longer than the model reads at once.
+    ///
+    /// # Errors
+    /// An error costs what would have been said, never the job.
+    fn long_texts(&mut self, request: &ImageRequest) -> Result<Vec<LongText>, BackendError>;
 
     /// Takes one denoising step with every slot given, jointly. No slot given is finished.
     ///

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::event::{CancelBySerial, EventSender, mailbox};
 use crate::forecast::{Speed, ready_times};
 use crate::{
-    BackendError, Counters, Job, JobError, JobEvent, JobHandle, JobId, JobQueue, Picture, PoolOptions,
-    PoolStatus, Progress, Refusal, UserId, WorkerState,
+    BackendError, Counters, Job, JobError, JobEvent, JobHandle, JobId, JobQueue, LongText, Picture,
+    PoolOptions, PoolStatus, Progress, Refusal, UserId, WorkerState,
 };
 
 mod report;
@@ -61,6 +61,7 @@ struct Entry {
     begun: Option<Instant>,
     progress: Vec<Progress>,
     pictures: Vec<Option<Picture>>,
+    long_texts: Vec<LongText>,
     /// How often a lost worker or a lack of memory undid the work on each picture.
     setbacks: Vec<u32>,
     told: Option<(usize, Option<Duration>)>,
@@ -149,6 +150,7 @@ impl Dispatcher {
             begun: None,
             progress: vec![per_picture; usize::from(count)],
             pictures: vec![None; usize::from(count)],
+            long_texts: Vec::new(),
             setbacks: vec![0; usize::from(count)],
             told: None,
         };

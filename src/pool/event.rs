@@ -7,7 +7,7 @@ use std::time::Duration;
 use image::RgbImage;
 use tokio::sync::Notify;
 
-use crate::{JobError, JobId, Picture};
+use crate::{JobError, JobId, LongText, Picture};
 
 /// Is a piece of news of one job. After [`Finished`](Self::Finished), [`Failed`](Self::Failed) or
 /// [`Cancelled`](Self::Cancelled) there is no more.
@@ -38,6 +38,8 @@ pub enum JobEvent {
         pictures: Vec<Picture>,
         /// Time since [`Started`](Self::Started).
         elapsed: Duration,
+        /// The texts that are longer than the model reads at once.
+        long_texts: Vec<LongText>,
     },
     /// It failed.
     Failed(JobError),
@@ -65,9 +67,16 @@ impl fmt::Debug for JobEvent {
                     "Progress {{ done: {done}, total: {total}, preview: {preview:?} }}"
                 )
             }
-            Self::Finished { pictures, elapsed } => {
-                write!(f, "Finished {{ pictures: {pictures:?}, elapsed: {elapsed:?} }}")
-            }
+            Self::Finished {
+                pictures,
+                elapsed,
+                long_texts,
+            } => f
+                .debug_struct("Finished")
+                .field("pictures", pictures)
+                .field("elapsed", elapsed)
+                .field("long_texts", long_texts)
+                .finish(),
             Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
             Self::Cancelled => f.write_str("Cancelled"),
         }

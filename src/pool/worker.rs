@@ -147,6 +147,9 @@ impl<B: Backend> Turns<'_, B> {
         match started {
             Ok((slot, progress)) => {
                 let beginning = self.since(begun);
+                if key.picture == 0 {
+                    self.look_at_texts(key, &job.request);
+                }
                 self.slots.push(Drawing {
                     key,
                     job,
@@ -166,6 +169,19 @@ impl<B: Backend> Turns<'_, B> {
             Err(fault) => self.fail(key, fault)?,
         }
         Ok(())
+    }
+
+    /// Tells which of a job's texts are long; they are the same for each of its pictures.
+    fn look_at_texts(&mut self, key: Key, request: &ImageRequest) {
+        match guard(|| self.backend.long_texts(request)) {
+            Ok(long_texts) if long_texts.is_empty() => {}
+            Ok(long_texts) => self.shared.with(|core| core.read(key, long_texts)),
+            // A lost backend shows itself in the next step.
+            Err(fault) => {
+                let error = fault.into_backend_error();
+                tracing::warn!(worker = self.index, %error, "the length of a job's texts is not known");
+            }
+        }
     }
 
     /// Returns the places of the slots with steps to take.

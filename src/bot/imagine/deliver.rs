@@ -28,13 +28,18 @@ const SHRINKINGS: u32 = 4;
 /// Writes the end of a job down and shows it.
 pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, end: End) {
     match end {
-        End::Finished { pictures, elapsed } => {
+        End::Finished {
+            pictures,
+            elapsed,
+            long_texts,
+        } => {
             let receipt = Receipt {
                 model: app.model.name.clone(),
                 model_hash: app.model_hash().await,
                 elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                 finished_at: now_ms(),
                 safety: safety(task, &pictures),
+                long_texts,
             };
             task.record.receipt = Some(receipt);
             task.record.state = JobState::Done;

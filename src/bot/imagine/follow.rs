@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use image::RgbImage;
-use tastemaker_pool::{JobError, JobEvent, JobEvents, Picture};
+use tastemaker_pool::{JobError, JobEvent, JobEvents, LongText, Picture};
 use tastemaker_storage::JobState;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
@@ -22,6 +22,8 @@ pub(super) enum End {
         pictures: Vec<Picture>,
         /// Time the drawing took.
         elapsed: Duration,
+        /// Texts that are longer than the model reads at once.
+        long_texts: Vec<LongText>,
     },
     /// Without them.
     Failed(JobError),
@@ -57,7 +59,17 @@ pub(super) async fn follow(app: &App, task: &mut Task, answer: &mut Answer, mut 
         };
         match event {
             None => return End::Kept,
-            Some(JobEvent::Finished { pictures, elapsed }) => return End::Finished { pictures, elapsed },
+            Some(JobEvent::Finished {
+                pictures,
+                elapsed,
+                long_texts,
+            }) => {
+                return End::Finished {
+                    pictures,
+                    elapsed,
+                    long_texts,
+                };
+            }
             Some(JobEvent::Failed(error)) => return End::Failed(error),
             Some(JobEvent::Cancelled) => return End::Cancelled,
             Some(JobEvent::Queued { position, eta }) => {

@@ -12,7 +12,7 @@
 //! | jobs are cancelled | `cancel.rs` |
 //! | jobs of an earlier process go on | `recovery.rs`, `held.rs` |
 //!
-//! What an answer says (`render.rs`, `why.rs`, `safety.rs`, `text.rs`, `bar.rs`, `buttons.rs`, `reproduce.rs`) is pure, and everything
+//! What an answer says (`render.rs`, `why.rs`, `safety.rs`, `long_text.rs`, `text.rs`, `bar.rs`, `buttons.rs`, `reproduce.rs`) is pure, and everything
 //! that a button or reaction needs is in its custom id and the store, so that a restart takes nothing away.
 
 mod answer;
@@ -27,6 +27,7 @@ mod deliver;
 mod follow;
 mod held;
 mod ladder;
+mod long_text;
 mod pictures;
 mod reactions;
 mod records;

@@ -6,7 +6,7 @@ use tastemaker_pool::{ImageRequest, Safety, SourceOf};
 use tastemaker_storage::{JobOrigin, JobRecord, Receipt};
 
 use super::answer::Post;
-use super::{bar, beta, buttons, safety, size, text};
+use super::{bar, beta, buttons, long_text, safety, size, text};
 
 /// Is a job as its answer tells of it.
 #[derive(Debug, Clone)]
@@ -89,6 +89,7 @@ pub(super) fn finished(task: &Task) -> Post {
         source(&task.record),
         variation(&task.record),
         hires(&job.request),
+        long_text::note(receipt.as_ref()),
         safety::note(receipt.as_ref()),
     ];
     for note in notes.into_iter().flatten() {
@@ -274,6 +275,7 @@ pub(super) mod tests {
             elapsed_ms: 8300,
             finished_at: 0,
             safety: Vec::new(),
+            long_texts: Vec::new(),
         });
         Task { record, parent: None }
     }
@@ -403,6 +405,11 @@ pub(super) mod tests {
             };
             16
         ];
+        task.record.receipt.as_mut().unwrap().long_texts = vec![tastemaker_pool::LongText {
+            text: tastemaker_pool::RequestText::Prompt,
+            beyond: "*".repeat(900),
+            unused: "*".repeat(800),
+        }];
         let worst = failed(&task, &"x".repeat(400)).content.chars().count();
         assert!(worst.max(finished(&task).content.chars().count()) < 1900);
     }

@@ -104,12 +104,23 @@ impl Dispatcher {
         {
             let elapsed = now.saturating_duration_since(entry.begun.unwrap_or(entry.submitted));
             let pictures = entry.pictures.into_iter().flatten().collect();
-            entry.events.send(JobEvent::Finished { pictures, elapsed });
+            entry.events.send(JobEvent::Finished {
+                pictures,
+                elapsed,
+                long_texts: entry.long_texts,
+            });
             self.counters.finished += 1;
             self.counters.run_time.add(elapsed);
         }
         self.moved = true;
         self.tell_positions();
+    }
+
+    /// Takes note of what is to be said about a job's texts when it ends.
+    pub(crate) fn read(&mut self, key: Key, long_texts: Vec<LongText>) {
+        if let Some(entry) = self.id_of(key.serial).and_then(|id| self.jobs.get_mut(&id)) {
+            entry.long_texts = long_texts;
+        }
     }
 
     /// Fails the job of a picture, and only that job.

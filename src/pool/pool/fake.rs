@@ -8,10 +8,16 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 
-use crate::{Backend, BackendError, BackendFactory, ImageRequest, Job, JobId, Picture, Progress, UserId};
+use crate::{
+    Backend, BackendError, BackendFactory, ImageRequest, Job, JobId, LongText, Picture, Progress,
+    RequestText, UserId,
+};
 
 /// Long enough that only a hang reaches it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Words of a prompt that the fake reads at once.
+pub(super) const WORDS_READ: usize = 3;
 
 /// Is a call that a worker made. Pictures go by their seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +212,18 @@ impl Backend for Fake {
             progress,
             stage: self.0.clone(),
         })
+    }
+
+    /// Reads as many words of a prompt at once as [`WORDS_READ`] says.
+    fn long_texts(&mut self, request: &ImageRequest) -> Result<Vec<LongText>, BackendError> {
+        obey(&request.prompt, "reading")?;
+        let beyond: Vec<&str> = request.prompt.split(' ').skip(WORDS_READ).collect();
+        let long = LongText {
+            text: RequestText::Prompt,
+            beyond: beyond.join(" "),
+            unused: String::new(),
+        };
+        Ok(if beyond.is_empty() { Vec::new() } else { vec![long] })
     }
 
     fn step(&mut self, slots: &mut [&mut Slot]) -> Result<(), BackendError> {

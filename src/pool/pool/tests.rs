@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::fake::{Call, Calls, PATIENCE, Stage, job, picture};
 use super::*;
-use crate::{JobError, JobEvent, JobEvents, LimitOptions, Rate, Scope};
+use crate::{JobError, JobEvent, JobEvents, LimitOptions, Rate, RequestText, Scope};
 
 fn options(max_slots: usize) -> PoolOptions {
     PoolOptions {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tastemaker_pool::{Job, JobId, Safety};
+use tastemaker_pool::{Job, JobId, LongText, Safety};
 
 /// Is everything needed to finish a job after a restart, to answer its buttons, and to say how its pictures were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,6 +153,9 @@ pub struct Receipt {
     /// What a safety check made of each picture; empty if it found nothing in any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safety: Vec<Safety>,
+    /// The texts that are longer than the model reads at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub long_texts: Vec<LongText>,
 }
 
 impl Receipt {

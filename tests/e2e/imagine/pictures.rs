@@ -87,6 +87,24 @@ async fn somebody_without_a_profile_gets_a_picture_and_a_hint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_beyond_what_the_model_reads_at_once_are_named() {
+    let world = World::start().await;
+    let stranger = world.sandbox.user("Stranger");
+    let asked = |prompt: String| stranger.imagine(stranger.dm(), json!({"prompt": prompt, "seed": 7}));
+    let short = asked("a lighthouse".to_owned()).await;
+    assert!(!short.content.contains("reads in one go"), "{}", short.content);
+    // The checkpoint's encoder takes 18 tokens, and the commas are tokens too.
+    let long = asked(format!("{}a *tree* @everyone", "the cat, ".repeat(6))).await;
+    assert!(
+        long.content
+            .contains("from “a \\*tree\\* \\@everyone” on it is read as a further part"),
+        "{}",
+        long.content
+    );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_drawn_as_asked() {
     let world = World::start().await;
     let channel = world.sandbox.channel_id();

@@ -16,6 +16,32 @@ async fn a_job_gives_its_pictures_in_order_of_their_seeds() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_job_says_which_texts_are_long() {
+    let (stage, _calls) = Stage::new();
+    let pool = WorkerPool::start(stage.backends(1), options(3));
+    let mut beyond = Vec::new();
+    // The last one's length cannot be told, which costs nothing else.
+    for (id, prompt) in [
+        (1, "a b c d e"),
+        (2, "a b c"),
+        (3, "fail in reading"),
+        (4, "panic in reading"),
+    ] {
+        let mut handle = pool.submit(job(id, 10, 2, prompt)).unwrap();
+        match outcome(&mut handle.events).await {
+            JobEvent::Finished {
+                pictures, long_texts, ..
+            } => {
+                assert_eq!(pictures.len(), 2);
+                beyond.extend(long_texts.into_iter().map(|it| (id, it.text, it.beyond)));
+            }
+            other => panic!("not finished: {other:?}"),
+        }
+    }
+    assert_eq!(beyond, [(1, RequestText::Prompt, "d e".to_owned())]);
+}
+
+#[tokio::test]
 async fn running_pictures_step_jointly_and_a_newcomer_enters_between_steps() {
     let (stage, calls) = Stage::halted();
     let pool = WorkerPool::start(stage.backends(1), options(4));
