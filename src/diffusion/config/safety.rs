@@ -27,52 +27,35 @@ pub(crate) struct ClipVisionConfig {
     pub projection: usize,
 }
 
+/// The file as it is, an absent key at the default of transformers' CLIPVisionConfig.
 #[derive(Deserialize)]
+#[serde(default)]
 struct RawVision {
-    #[serde(default = "hidden_size")]
     hidden_size: usize,
-    #[serde(default = "intermediate_size")]
     intermediate_size: usize,
-    #[serde(default = "twelve")]
     num_hidden_layers: usize,
-    #[serde(default = "twelve")]
     num_attention_heads: usize,
-    #[serde(default = "channels")]
     num_channels: usize,
-    #[serde(default = "image_size")]
     image_size: usize,
-    #[serde(default = "patch_size")]
     patch_size: usize,
-    #[serde(default = "hidden_act")]
     hidden_act: String,
-    #[serde(default = "layer_norm_eps")]
     layer_norm_eps: f64,
 }
 
-// The defaults of transformers' CLIPVisionConfig, which its files leave out.
-fn hidden_size() -> usize {
-    768
-}
-fn intermediate_size() -> usize {
-    3072
-}
-fn twelve() -> usize {
-    12
-}
-fn channels() -> usize {
-    3
-}
-fn image_size() -> usize {
-    224
-}
-fn patch_size() -> usize {
-    32
-}
-fn hidden_act() -> String {
-    "quick_gelu".into()
-}
-fn layer_norm_eps() -> f64 {
-    1e-5
+impl Default for RawVision {
+    fn default() -> Self {
+        Self {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            num_channels: 3,
+            image_size: 224,
+            patch_size: 32,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+        }
+    }
 }
 
 impl ClipVisionConfig {
@@ -155,18 +138,27 @@ pub(crate) struct ImageProcessorConfig {
     pub std: [f32; 3],
 }
 
+/// The file as it is, an absent key at the value of OpenAI's CLIP.
 #[derive(Deserialize)]
+#[serde(default)]
 struct RawProcessor {
-    #[serde(default = "side")]
     size: Side,
-    #[serde(default = "side")]
     crop_size: Side,
-    #[serde(default = "rescale_factor")]
     rescale_factor: f32,
-    #[serde(default = "mean")]
     image_mean: [f32; 3],
-    #[serde(default = "std")]
     image_std: [f32; 3],
+}
+
+impl Default for RawProcessor {
+    fn default() -> Self {
+        Self {
+            size: Side::Number(224),
+            crop_size: Side::Number(224),
+            rescale_factor: 1.0 / 255.0,
+            image_mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+            image_std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        }
+    }
 }
 
 /// A length, as older and newer files write it.
@@ -176,20 +168,6 @@ enum Side {
     Number(u32),
     Shortest { shortest_edge: u32 },
     Square { height: u32, width: u32 },
-}
-
-fn side() -> Side {
-    Side::Number(224)
-}
-fn rescale_factor() -> f32 {
-    1.0 / 255.0
-}
-// OpenAI's CLIP.
-fn mean() -> [f32; 3] {
-    [0.481_454_66, 0.457_827_5, 0.408_210_73]
-}
-fn std() -> [f32; 3] {
-    [0.268_629_54, 0.261_302_6, 0.275_777_1]
 }
 
 impl ImageProcessorConfig {

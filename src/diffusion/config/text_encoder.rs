@@ -26,62 +26,39 @@ pub(crate) struct TextEncoderConfig {
     pub projection: Option<usize>,
 }
 
+/// The file as it is, an absent key at the default of transformers' CLIPTextConfig.
 #[derive(Deserialize)]
+#[serde(default)]
 struct Raw {
-    #[serde(default = "vocab_size")]
     vocab_size: usize,
-    #[serde(default = "hidden_size")]
     hidden_size: usize,
-    #[serde(default = "intermediate_size")]
     intermediate_size: usize,
-    #[serde(default = "layers")]
     num_hidden_layers: usize,
-    #[serde(default = "heads")]
     num_attention_heads: usize,
-    #[serde(default = "positions")]
     max_position_embeddings: usize,
-    #[serde(default = "hidden_act")]
     hidden_act: String,
-    #[serde(default = "layer_norm_eps")]
     layer_norm_eps: f64,
-    #[serde(default = "eos_token_id")]
     eos_token_id: u32,
-    #[serde(default = "projection_dim")]
     projection_dim: usize,
-    #[serde(default)]
     architectures: Vec<String>,
 }
 
-// The defaults of transformers' CLIPTextConfig, which its files leave out.
-fn vocab_size() -> usize {
-    49408
-}
-fn hidden_size() -> usize {
-    512
-}
-fn intermediate_size() -> usize {
-    2048
-}
-fn layers() -> usize {
-    12
-}
-fn heads() -> usize {
-    8
-}
-fn positions() -> usize {
-    77
-}
-fn hidden_act() -> String {
-    "quick_gelu".into()
-}
-fn layer_norm_eps() -> f64 {
-    1e-5
-}
-fn eos_token_id() -> u32 {
-    49407
-}
-fn projection_dim() -> usize {
-    512
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+            eos_token_id: 49407,
+            projection_dim: 512,
+            architectures: Vec::new(),
+        }
+    }
 }
 
 impl TextEncoderConfig {

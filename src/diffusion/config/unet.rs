@@ -1,8 +1,9 @@
 //! `unet/config.json`: a UNet2DConditionModel.
 
+mod raw;
+
 use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::error::{DiffusionError, Result};
 use crate::ops::Activation;
+use raw::{READ, Raw, SampleSize, TransformerLayers};
 
 /// Sizes of the denoiser.
 #[derive(Debug, Clone)]
@@ -78,185 +80,6 @@ pub(crate) struct AddedConditioning {
     /// Features of the pooled text vector and all embedded time ids together.
     pub input_dim: usize,
 }
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SampleSize {
-    Square(usize),
-    Sides([usize; 2]),
-}
-
-/// Transformer layers: of all blocks, or of each block, and there of all its residual layers or of each.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TransformerLayers {
-    One(usize),
-    Each(Vec<OneOrEach<usize>>),
-}
-
-#[derive(Deserialize)]
-struct Raw {
-    sample_size: Option<SampleSize>,
-    #[serde(default = "four")]
-    in_channels: usize,
-    #[serde(default = "four")]
-    out_channels: usize,
-    #[serde(default)]
-    center_input_sample: bool,
-    #[serde(default = "yes")]
-    flip_sin_to_cos: bool,
-    #[serde(default)]
-    freq_shift: f64,
-    #[serde(default = "down_block_types")]
-    down_block_types: Vec<String>,
-    #[serde(default = "up_block_types")]
-    up_block_types: Vec<String>,
-    #[serde(default = "block_out_channels")]
-    block_out_channels: Vec<usize>,
-    #[serde(default = "layers_per_block")]
-    layers_per_block: OneOrEach<usize>,
-    #[serde(default = "one")]
-    downsample_padding: usize,
-    #[serde(default = "unit")]
-    mid_block_scale_factor: f64,
-    #[serde(default = "act_fn")]
-    act_fn: String,
-    #[serde(default = "groups")]
-    norm_num_groups: usize,
-    #[serde(default = "norm_eps")]
-    norm_eps: f64,
-    #[serde(default = "cross_attention_dim")]
-    cross_attention_dim: OneOrEach<usize>,
-    #[serde(default = "transformer_layers")]
-    transformer_layers_per_block: TransformerLayers,
-    reverse_transformer_layers_per_block: Option<Vec<OneOrEach<usize>>>,
-    #[serde(default = "nowhere")]
-    only_cross_attention: OneOrEach<bool>,
-    #[serde(default = "attention_head_dim")]
-    attention_head_dim: OneOrEach<usize>,
-    #[serde(default)]
-    use_linear_projection: bool,
-    #[serde(default)]
-    upcast_attention: bool,
-    addition_embed_type: Option<String>,
-    addition_time_embed_dim: Option<usize>,
-    projection_class_embeddings_input_dim: Option<usize>,
-    #[serde(default = "time_scale_shift")]
-    resnet_time_scale_shift: String,
-    time_embedding_dim: Option<usize>,
-    time_cond_proj_dim: Option<usize>,
-    #[serde(default = "three")]
-    conv_in_kernel: usize,
-    #[serde(default = "three")]
-    conv_out_kernel: usize,
-}
-
-// The defaults of diffusers' UNet2DConditionModel.
-fn one() -> usize {
-    1
-}
-fn unit() -> f64 {
-    1.0
-}
-fn three() -> usize {
-    3
-}
-fn four() -> usize {
-    4
-}
-fn groups() -> usize {
-    32
-}
-fn yes() -> bool {
-    true
-}
-fn norm_eps() -> f64 {
-    1e-5
-}
-fn act_fn() -> String {
-    "silu".into()
-}
-fn time_scale_shift() -> String {
-    "default".into()
-}
-fn down_block_types() -> Vec<String> {
-    [
-        "CrossAttnDownBlock2D",
-        "CrossAttnDownBlock2D",
-        "CrossAttnDownBlock2D",
-        "DownBlock2D",
-    ]
-    .map(Into::into)
-    .into()
-}
-fn up_block_types() -> Vec<String> {
-    [
-        "UpBlock2D",
-        "CrossAttnUpBlock2D",
-        "CrossAttnUpBlock2D",
-        "CrossAttnUpBlock2D",
-    ]
-    .map(Into::into)
-    .into()
-}
-fn block_out_channels() -> Vec<usize> {
-    vec![320, 640, 1280, 1280]
-}
-fn layers_per_block() -> OneOrEach<usize> {
-    OneOrEach::One(2)
-}
-fn cross_attention_dim() -> OneOrEach<usize> {
-    OneOrEach::One(1280)
-}
-fn transformer_layers() -> TransformerLayers {
-    TransformerLayers::One(1)
-}
-fn nowhere() -> OneOrEach<bool> {
-    OneOrEach::One(false)
-}
-fn attention_head_dim() -> OneOrEach<usize> {
-    OneOrEach::One(8)
-}
-
-/// Keys read above, beside those that [`UNetConfig::read`] requires to have one value.
-const READ: &[&str] = &[
-    "sample_size",
-    "in_channels",
-    "out_channels",
-    "center_input_sample",
-    "flip_sin_to_cos",
-    "freq_shift",
-    "down_block_types",
-    "mid_block_type",
-    "up_block_types",
-    "block_out_channels",
-    "layers_per_block",
-    "downsample_padding",
-    "mid_block_scale_factor",
-    "act_fn",
-    "norm_num_groups",
-    "norm_eps",
-    "cross_attention_dim",
-    "transformer_layers_per_block",
-    "reverse_transformer_layers_per_block",
-    "only_cross_attention",
-    "attention_head_dim",
-    "use_linear_projection",
-    "upcast_attention",
-    "addition_embed_type",
-    "addition_time_embed_dim",
-    "projection_class_embeddings_input_dim",
-    "resnet_time_scale_shift",
-    "time_embedding_dim",
-    "time_cond_proj_dim",
-    "conv_in_kernel",
-    "conv_out_kernel",
-    // No effect on inference in the parts that are supported: the supported middle blocks take no notice of their key, and
-    // the last belongs to another kind of embedding.
-    "dropout",
-    "mid_block_only_cross_attention",
-    "addition_embed_type_num_heads",
-];
 
 impl UNetConfig {
     /// Reads the denoiser's `config.json`.

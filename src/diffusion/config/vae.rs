@@ -33,72 +33,47 @@ pub(crate) struct VaeConfig {
     pub mid_block_add_attention: bool,
 }
 
+/// The file as it is, an absent key at the default of diffusers' AutoencoderKL.
 #[derive(Deserialize)]
+#[serde(default)]
 struct Raw {
-    #[serde(default = "three")]
     in_channels: usize,
-    #[serde(default = "three")]
     out_channels: usize,
-    #[serde(default = "down_block_types")]
     down_block_types: Vec<String>,
-    #[serde(default = "up_block_types")]
     up_block_types: Vec<String>,
-    #[serde(default = "block_out_channels")]
     block_out_channels: Vec<usize>,
-    #[serde(default = "one")]
     layers_per_block: usize,
-    #[serde(default = "act_fn")]
     act_fn: String,
-    #[serde(default = "four")]
     latent_channels: usize,
-    #[serde(default = "groups")]
     norm_num_groups: usize,
-    #[serde(default = "sample_size")]
     sample_size: OneOrEach<usize>,
-    #[serde(default = "scaling_factor")]
     scaling_factor: f64,
-    #[serde(default = "yes")]
     force_upcast: bool,
-    #[serde(default = "yes")]
     use_quant_conv: bool,
-    #[serde(default = "yes")]
     use_post_quant_conv: bool,
-    #[serde(default = "yes")]
     mid_block_add_attention: bool,
 }
 
-fn one() -> usize {
-    1
-}
-fn three() -> usize {
-    3
-}
-fn four() -> usize {
-    4
-}
-fn groups() -> usize {
-    32
-}
-fn yes() -> bool {
-    true
-}
-fn act_fn() -> String {
-    "silu".into()
-}
-fn sample_size() -> OneOrEach<usize> {
-    OneOrEach::One(32)
-}
-fn scaling_factor() -> f64 {
-    0.18215
-}
-fn down_block_types() -> Vec<String> {
-    vec!["DownEncoderBlock2D".into()]
-}
-fn up_block_types() -> Vec<String> {
-    vec!["UpDecoderBlock2D".into()]
-}
-fn block_out_channels() -> Vec<usize> {
-    vec![64]
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            in_channels: 3,
+            out_channels: 3,
+            down_block_types: vec!["DownEncoderBlock2D".into()],
+            up_block_types: vec!["UpDecoderBlock2D".into()],
+            block_out_channels: vec![64],
+            layers_per_block: 1,
+            act_fn: "silu".into(),
+            latent_channels: 4,
+            norm_num_groups: 32,
+            sample_size: OneOrEach::One(32),
+            scaling_factor: 0.18215,
+            force_upcast: true,
+            use_quant_conv: true,
+            use_post_quant_conv: true,
+            mid_block_add_attention: true,
+        }
+    }
 }
 
 const KNOWN: &[&str] = &[

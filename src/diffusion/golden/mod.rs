@@ -10,8 +10,11 @@ mod noise;
 mod on_cuda;
 mod parts;
 mod pictures;
+mod precisions;
+mod refined;
 mod samplers;
 mod single_files;
+mod texts;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

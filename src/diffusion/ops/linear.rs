@@ -111,14 +111,7 @@ impl Linear {
             None => None,
         };
         let run = |shortcut: Option<&[f32]>| {
-            let panels = Transposed {
-                values,
-                pictures: 1,
-                out: output,
-                depth: input,
-                width: panel_width(),
-                m: rows,
-            };
+            let panels = Transposed::matrix(values, output, input, rows);
             let finish = Finish {
                 column_bias: bias.as_deref(),
                 shortcut,

@@ -45,14 +45,7 @@ pub(super) fn to_tokens(weight: &Parameter, bias: Option<&Tensor>, x: &Tensor) -
     };
     let bias = bias.map(Tensor::to_vec1::<f32>).transpose()?;
     let rows = pictures * pixels;
-    let panels = Transposed {
-        values,
-        pictures: 1,
-        out: output,
-        depth: input,
-        width: panel_width(),
-        m: rows,
-    };
+    let panels = Transposed::matrix(values, output, input, rows);
     let finish = Finish {
         column_bias: bias.as_deref(),
         ..Default::default()

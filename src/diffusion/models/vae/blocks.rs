@@ -12,7 +12,7 @@ use crate::weights::Weights;
 pub(super) const EPS: f64 = 1e-6;
 
 /// A residual block without time.
-pub(super) fn resnet(
+fn resnet(
     config: &VaeConfig,
     input: usize,
     output: usize,
@@ -29,6 +29,22 @@ pub(super) fn resnet(
         output_scale: 1.0,
     };
     ResnetBlock2D::new(config, weights)
+}
+
+/// `count` residual blocks one after the other, `resnets.0` and on, the first from `input` channels.
+pub(super) fn resnets(
+    config: &VaeConfig,
+    input: usize,
+    output: usize,
+    count: usize,
+    weights: &Weights,
+) -> error::Result<Vec<ResnetBlock2D>> {
+    (0..count)
+        .map(|nth| {
+            let input = if nth == 0 { input } else { output };
+            resnet(config, input, output, &weights.pp(format!("resnets.{nth}")))
+        })
+        .collect()
 }
 
 /// Normalises and activates.

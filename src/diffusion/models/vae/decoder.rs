@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::blocks::{EPS, MidBlock, activated, resnet};
+use super::blocks::{EPS, MidBlock, activated, resnets};
 use crate::config::VaeConfig;
 use crate::error;
 use crate::models::resnet::ResnetBlock2D;
@@ -27,16 +27,8 @@ impl Decoder {
         let mut input = last;
         for (i, &output) in sizes.iter().rev().enumerate() {
             let weights = weights.pp(format!("up_blocks.{i}"));
-            let mut resnets = Vec::with_capacity(config.layers_per_block + 1);
-            for layer in 0..=config.layers_per_block {
-                resnets.push(resnet(
-                    config,
-                    input,
-                    output,
-                    &weights.pp(format!("resnets.{layer}")),
-                )?);
-                input = output;
-            }
+            let resnets = resnets(config, input, output, config.layers_per_block + 1, &weights)?;
+            input = output;
             let upsampler = match i + 1 == sizes.len() {
                 true => None,
                 false => Some(Upsample2D::new(output, &weights.pp("upsamplers.0"))?),

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::blocks::{EPS, MidBlock, activated, resnet};
+use super::blocks::{EPS, MidBlock, activated, resnets};
 use crate::config::VaeConfig;
 use crate::error;
 use crate::models::resnet::ResnetBlock2D;
@@ -27,16 +27,8 @@ impl Encoder {
         let mut input = first;
         for (i, &output) in sizes.iter().enumerate() {
             let weights = weights.pp(format!("down_blocks.{i}"));
-            let mut resnets = Vec::with_capacity(config.layers_per_block);
-            for layer in 0..config.layers_per_block {
-                resnets.push(resnet(
-                    config,
-                    input,
-                    output,
-                    &weights.pp(format!("resnets.{layer}")),
-                )?);
-                input = output;
-            }
+            let resnets = resnets(config, input, output, config.layers_per_block, &weights)?;
+            input = output;
             let downsampler = match i + 1 == sizes.len() {
                 true => None,
                 false => Some(Downsample2D::new(output, 0, &weights.pp("downsamplers.0"))?),
