@@ -22,6 +22,7 @@ fn read(bencher: Bencher<'_, '_>, text: String) {
     let comment = CommentedImage {
         text,
         image_attributes,
+        ..CommentedImage::default()
     };
     bencher.bench(|| {
         extractor

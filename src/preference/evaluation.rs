@@ -134,6 +134,7 @@ pub fn evaluate(extractor: &dyn Extractor, comments: &[Labelled]) -> Result<Repo
         let comment = CommentedImage {
             text: labelled.text.clone(),
             image_attributes: labelled.image_attributes.clone(),
+            ..CommentedImage::default()
         };
         let extraction = extractor.extract(&comment)?;
         let names = |polarity: Polarity| -> Vec<String> {

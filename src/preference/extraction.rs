@@ -1,5 +1,9 @@
 //! What an extractor takes and gives: the same for the lexicon and for every model.
 
+use std::fmt;
+use std::sync::Arc;
+
+use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::ExtractError;
@@ -67,13 +71,19 @@ impl Extraction {
 /// A comment together with what is known of the image it is about.
 ///
 /// Other keys of its JSON are ignored, so that labelled or numbered comments can be fed in as they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommentedImage {
     /// The comment as the person wrote it, at most [`MAX_COMMENT_CHARS`] characters.
     pub text: String,
     /// Attributes of the shown image, in any words the vocabulary understands; they give "these colours" a meaning.
     #[serde(default)]
     pub image_attributes: Vec<String>,
+    /// Name of the image's file within the folder of images, where there is one: a plain name, never a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The image itself, for extractors that look at it. Never part of the JSON: whoever reads a file loads it.
+    #[serde(skip)]
+    pub picture: Option<Arc<RgbImage>>,
 }
 
 impl CommentedImage {
@@ -81,8 +91,21 @@ impl CommentedImage {
     pub fn of_text(text: impl Into<String>) -> CommentedImage {
         CommentedImage {
             text: text.into(),
-            image_attributes: Vec::new(),
+            ..CommentedImage::default()
         }
+    }
+}
+
+/// Shows the picture by its size: its pixels would fill a log.
+impl fmt::Debug for CommentedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let picture = self.picture.as_ref().map(|picture| picture.dimensions());
+        f.debug_struct("CommentedImage")
+            .field("text", &self.text)
+            .field("image_attributes", &self.image_attributes)
+            .field("image", &self.image)
+            .field("picture", &picture)
+            .finish()
     }
 }
 

@@ -7,6 +7,7 @@
 //! | the attributes there are, and the words people use for them | [`Vocabulary`], `assets/attributes.toml` |
 //! | a comment on a shown image goes in, liked and disliked attributes with their evidence come out | [`Extractor`] |
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
+//! | how a language model's answer comes about, token by token | [`generation`] |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
 //! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
@@ -17,6 +18,7 @@
 mod error;
 pub mod evaluation;
 mod extraction;
+pub mod generation;
 mod lexicon;
 pub mod metric;
 mod profile;

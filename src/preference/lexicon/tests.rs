@@ -16,6 +16,7 @@ fn extract(text: &str, image: &[&str]) -> Extraction {
     let comment = CommentedImage {
         text: text.to_owned(),
         image_attributes: image.iter().map(|&attribute| attribute.to_owned()).collect(),
+        ..CommentedImage::default()
     };
     LexiconExtractor::embedded().extract(&comment).unwrap_or_default()
 }

@@ -70,6 +70,7 @@ impl Step<'_> {
         let extraction = self.around.extractor.extract(&CommentedImage {
             text: text.clone(),
             image_attributes,
+            ..CommentedImage::default()
         })?;
         let note = understood(&extraction, cut);
         self.put(Answer {
