@@ -1,5 +1,7 @@
 //! What can go wrong, one enum for each thing a caller does.
 
+use std::path::{Path, PathBuf};
+
 use thiserror::Error;
 
 /// Says why a vocabulary file was refused.
@@ -185,4 +187,132 @@ pub enum ImportError {
         /// The attribute that stands twice.
         attribute: String,
     },
+}
+
+/// Says why a model could not be loaded or could not read what it was given.
+///
+/// Loading errors name the file and, where one is concerned, the tensor and both shapes, so that an operator can act on
+/// the message alone.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A file or folder of the model is absent.
+    #[error("{}: not found ({hint})", path.display())]
+    MissingFile {
+        /// What was looked for.
+        path: PathBuf,
+        /// What would have been accepted.
+        hint: String,
+    },
+    /// The operating system refused to read or write a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not in the format its name promises (damaged, truncated, or something else).
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A configuration asks for something that this crate does not have.
+    #[error("{}: `{key}` = {value} is not supported ({supported})", path.display())]
+    Unsupported {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key in it.
+        key: String,
+        /// The value found.
+        value: String,
+        /// What would be supported.
+        supported: String,
+    },
+    /// The weights lack a tensor that the configuration calls for.
+    #[error("{}: tensor `{tensor}` is missing (expected shape {expected:?})", path.display())]
+    MissingTensor {
+        /// The weights file: of a sharded set the one that should hold it, or the index if that names none.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// The shape the configuration implies.
+        expected: Vec<usize>,
+    },
+    /// A tensor does not have the shape that the configuration calls for.
+    #[error("{}: tensor `{tensor}` has shape {found:?}, the configuration needs {expected:?}", path.display())]
+    TensorShape {
+        /// The weights file.
+        path: PathBuf,
+        /// The tensor's full name.
+        tensor: String,
+        /// The shape the configuration implies.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// An adapter does not fit the model.
+    #[error("{}: {reason}", path.display())]
+    Adapter {
+        /// The adapter's folder or file.
+        path: PathBuf,
+        /// Which module or tensor is concerned, and what is wrong with it.
+        reason: String,
+    },
+    /// The prompt holds another number of image tokens than there are rows of image features.
+    #[error(
+        "the prompt has {tokens} image tokens, the images give {features} rows; each image needs {each} tokens"
+    )]
+    ImageTokens {
+        /// Image tokens in the prompt.
+        tokens: usize,
+        /// Rows of all images together.
+        features: usize,
+        /// Rows of one image.
+        each: usize,
+    },
+    /// The model was given something it cannot read.
+    #[error("{what}")]
+    Input {
+        /// What it was, and what would be right.
+        what: String,
+    },
+    /// The tensor library failed, for instance for want of memory.
+    #[error("tensor computation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Io { path, source }
+    }
+
+    pub(crate) fn malformed(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Malformed {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn unsupported(
+        path: &Path,
+        key: &str,
+        value: impl std::fmt::Display,
+        supported: &str,
+    ) -> Self {
+        Self::Unsupported {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            value: value.to_string(),
+            supported: supported.to_owned(),
+        }
+    }
+
+    pub(crate) fn input(what: impl Into<String>) -> Self {
+        Self::Input { what: what.into() }
+    }
 }

@@ -7,25 +7,27 @@
 //! | the attributes there are, and the words people use for them | [`Vocabulary`], `assets/attributes.toml` |
 //! | a comment on a shown image goes in, liked and disliked attributes with their evidence come out | [`Extractor`] |
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
+//! | the model that sees the pictures too | [`idefics2`] |
 //! | how a language model's answer comes about, token by token | [`generation`] |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
 //! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
 //!
-//! Nothing here knows of Discord, of disks or of models, and nothing blocks: every function is a computation whose
+//! Nothing here knows of Discord. But for the models, nothing touches a disk and nothing blocks: every function is a computation whose
 //! time grows with the length of the text it is given.
 
 mod error;
 pub mod evaluation;
 mod extraction;
 pub mod generation;
+pub mod idefics2;
 mod lexicon;
 pub mod metric;
 mod profile;
 mod spelling;
 mod vocabulary;
 
-pub use error::{ExtractError, ImportError, MetricError, ProfileError, VocabularyError};
+pub use error::{ExtractError, ImportError, MetricError, ModelError, ProfileError, VocabularyError};
 pub use extraction::{CommentedImage, Extraction, Extractor, MAX_COMMENT_CHARS, Polarity, Preference};
 pub use lexicon::LexiconExtractor;
 pub use metric::{Metric, Scorer};
