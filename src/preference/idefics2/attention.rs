@@ -4,8 +4,8 @@ use candle_core::{D, DType, Device, Tensor};
 
 use crate::ModelError;
 
-/// Scores that may exist at once: 64 MiB of f32. More queries than that allows go one block after the other.
-const SCORES: usize = 1 << 24;
+/// Scores that may exist at once: 16 MiB of f32. More queries than that allows go one block after the other.
+pub(crate) const SCORES: usize = 1 << 22;
 
 /// Keys and values that follow each other, each `(key-value heads, positions, width of a head)`.
 pub(crate) struct Piece {

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 
+use super::CHUNK;
 use super::attention::{Piece, Sight, attention};
 use super::config::{Activation, PerceiverConfig};
 use super::linear::Linear;
@@ -49,8 +50,20 @@ pub(crate) struct RmsNorm {
 }
 
 impl GatedMlp {
-    /// Applies it to the rows of `x`.
+    /// Applies it to the rows of `x`, some hundred at a time, since it is much wider inside.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+        let n = x.dim(0)?;
+        let parts = (0..n)
+            .step_by(CHUNK)
+            .map(|from| self.of_chunk(&x.narrow(0, from, CHUNK.min(n - from))?))
+            .collect::<Result<Vec<_>, _>>()?;
+        match &parts[..] {
+            [only] => Ok(only.clone()),
+            _ => Ok(Tensor::cat(&parts, 0)?),
+        }
+    }
+
+    fn of_chunk(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         let gate = activate(&self.gate.forward(x)?, self.activation)?;
         self.down.forward(&(gate * self.up.forward(x)?)?)
     }

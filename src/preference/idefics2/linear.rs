@@ -17,7 +17,7 @@ use crate::ModelError;
 /// Up to so many rows of input, each weight is widened just before its product, without a block in between.
 const FEW: usize = 4;
 /// Values of a matrix that are widened at once for many rows of input: 16 MiB of f32.
-const BLOCK: usize = 1 << 22;
+pub(crate) const BLOCK: usize = 1 << 22;
 /// Rows of a matrix that one thread takes at a time.
 const STRIPE: usize = 32;
 

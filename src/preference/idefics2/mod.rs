@@ -8,6 +8,7 @@
 //! | they take the places of image tokens, and the text model reads all | `text` (Mistral), [`KvCache`] |
 //! | tensors from safetensors and GGUF files, quantising | `weights`, `load`, `quantised`, [`Precision`] |
 //! | PEFT adapters | `lora` |
+//! | what it will take, before it is loaded | [`MemoryNeed`] |
 //!
 //! candle-transformers has a SigLIP and a Mistral; they are not used: the one has no pictures of other shapes than its
 //! square, the other's sliding window reaches one token further than transformers'. `docs/vision.md` says how exact, how
@@ -20,6 +21,7 @@ mod connector;
 mod linear;
 mod load;
 mod lora;
+mod memory;
 mod quantised;
 mod text;
 mod vision;
@@ -37,6 +39,7 @@ use connector::Connector;
 pub use load::LoadOptions;
 use load::Saved;
 use lora::Adapter;
+pub use memory::MemoryNeed;
 pub use quantised::Precision;
 use text::TextModel;
 use vision::{VisionTower, mask_bytes};
@@ -317,5 +320,7 @@ impl Idefics2 {
     }
 }
 
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

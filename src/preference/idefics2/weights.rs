@@ -279,9 +279,9 @@ impl Weights {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The table's entry of a tensor, if it is there.
-    pub fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name)
+    /// The table's entries, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
     /// A tensor's entry and values.
