@@ -13,8 +13,8 @@
 //! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
 //!
-//! Nothing here knows of Discord. But for the models, nothing touches a disk and nothing blocks: every function is a computation whose
-//! time grows with the length of the text it is given.
+//! Nothing here knows of Discord, and but for the models nothing touches a disk or blocks: every function is a computation
+//! whose time grows with the length of the text it is given.
 
 mod error;
 pub mod evaluation;

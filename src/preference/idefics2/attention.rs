@@ -141,3 +141,90 @@ fn of_block(
         .transpose(0, 1)?
         .reshape((n, heads * width))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Attention as it is defined, for one query head.
+    fn defined(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>]) -> Vec<f32> {
+        let scale = (query.len() as f32).sqrt();
+        let weights: Vec<f32> = keys
+            .iter()
+            .map(|key| (query.iter().zip(key).map(|(q, k)| q * k).sum::<f32>() / scale).exp())
+            .collect();
+        let sum: f32 = weights.iter().sum();
+        (0..query.len())
+            .map(|i| {
+                weights
+                    .iter()
+                    .zip(values)
+                    .map(|(weight, value)| weight * value[i])
+                    .sum::<f32>()
+                    / sum
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn attention_over_pieces_is_attention_as_it_is_defined(
+            seed in any::<u32>(),
+            key_heads in 1..3usize,
+            group in 1..3usize,
+            pieces in prop::collection::vec(1..6usize, 1..4),
+            n in 1..5usize,
+            window in prop::option::of(1..9usize),
+            causal in any::<bool>(),
+        ) {
+            let (total, width) = (pieces.iter().sum::<usize>(), 4);
+            let n = n.min(total);
+            let first = total - n;
+            // Numbers in -1..1 that follow from the seed.
+            let mut state = seed;
+            let mut number = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let mut tensor = |a, b| {
+                let values: Vec<f32> = (0..a * b * width).map(|_| number()).collect();
+                Tensor::from_vec(values, (a, b, width), &Device::Cpu).unwrap()
+            };
+            let (keys, values) = (tensor(key_heads, total), tensor(key_heads, total));
+            let queries = tensor(key_heads * group, n);
+            let mut at = 0;
+            let cut: Vec<Piece> = pieces
+                .iter()
+                .map(|&len| {
+                    at += len;
+                    let part = |t: &Tensor| t.narrow(1, at - len, len).unwrap();
+                    Piece { keys: part(&keys), values: part(&values) }
+                })
+                .collect();
+            let sight = match causal {
+                true => Sight::Causal { first, window },
+                false => Sight::Everything,
+            };
+            let found = attention(&queries, &cut, sight).unwrap().to_vec2::<f32>().unwrap();
+            let (keys, values) = (keys.to_vec3::<f32>().unwrap(), values.to_vec3::<f32>().unwrap());
+            for (head, queries) in queries.to_vec3::<f32>().unwrap().iter().enumerate() {
+                for (i, query) in queries.iter().enumerate() {
+                    let end = if causal { first + i + 1 } else { total };
+                    let start = match (causal, window) {
+                        (true, Some(window)) => end.saturating_sub(window),
+                        _ => 0,
+                    };
+                    let shared = head / group;
+                    let expected = defined(query, &keys[shared][start..end], &values[shared][start..end]);
+                    for (found, expected) in found[i][head * width..].iter().zip(expected) {
+                        prop_assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+                    }
+                }
+            }
+        }
+    }
+}

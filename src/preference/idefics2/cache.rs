@@ -94,16 +94,15 @@ impl Layer {
     fn append(&mut self, keys: &Tensor, values: &Tensor) -> Result<(), ModelError> {
         let (heads, n, width) = keys.dims3()?;
         let (keys, values) = (keys.contiguous()?, values.contiguous()?);
-        if let Some(last) = self.pieces.last_mut() {
+        if let Some(last) = self.pieces.last_mut()
             // A piece that another cache uses as well must not change.
-            if let Some(room) = Arc::get_mut(&mut last.room) {
-                if last.len + n <= room.keys.dim(1)? {
-                    room.keys.slice_set(&keys, 1, last.len)?;
-                    room.values.slice_set(&values, 1, last.len)?;
-                    last.len += n;
-                    return Ok(());
-                }
-            }
+            && let Some(room) = Arc::get_mut(&mut last.room)
+            && last.len + n <= room.keys.dim(1)?
+        {
+            room.keys.slice_set(&keys, 1, last.len)?;
+            room.values.slice_set(&values, 1, last.len)?;
+            last.len += n;
+            return Ok(());
         }
         let room = if n >= ROOM {
             Room { keys, values }
@@ -142,5 +141,77 @@ impl Layer {
             before += piece.len;
             piece.len > 0
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Read so many tokens into one of the caches.
+        Read(usize, usize),
+        /// Go on with a copy of a cache as well.
+        Copy(usize),
+        /// Forget what comes after so many tokens.
+        Cut(usize, usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..4usize, prop_oneof![1..6usize, 200..300usize]).prop_map(|(which, n)| Step::Read(which, n)),
+            1 => (0..4usize).prop_map(Step::Copy),
+            1 => (0..4usize, 0..400usize).prop_map(|(which, len)| Step::Cut(which, len)),
+        ];
+        prop::collection::vec(step, 1..16)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn caches_hold_what_was_read_into_them_however_they_were_copied_and_cut(steps in steps()) {
+            let mut caches = vec![(KvCache::new(1, DType::F32), Vec::<f32>::new())];
+            let mut next = 0f32;
+            for step in steps {
+                let which = |which: usize, caches: &[_]| which % caches.len();
+                match step {
+                    Step::Read(cache, n) => {
+                        let at = which(cache, &caches);
+                        let (cache, expected) = &mut caches[at];
+                        let values: Vec<f32> = (0..n).map(|i| next + i as f32).collect();
+                        next += n as f32;
+                        let keys = Tensor::from_vec(values.clone(), (1, n, 1), &Device::Cpu).unwrap();
+                        expected.extend(values);
+                        let pieces = cache.append(0, &keys, &keys.neg().unwrap()).unwrap();
+                        cache.advance(n);
+                        let found: Vec<f32> = pieces
+                            .iter()
+                            .flat_map(|piece| piece.keys.flatten_all().unwrap().to_vec1::<f32>().unwrap())
+                            .collect();
+                        let negated: Vec<f32> = pieces
+                            .iter()
+                            .flat_map(|piece| piece.values.neg().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap())
+                            .collect();
+                        prop_assert_eq!(&found, &*expected);
+                        prop_assert_eq!(&negated, &*expected);
+                        prop_assert_eq!(cache.len(), expected.len());
+                    }
+                    Step::Copy(cache) => {
+                        let at = which(cache, &caches);
+                        caches.push(caches[at].clone());
+                    }
+                    Step::Cut(cache, len) => {
+                        let at = which(cache, &caches);
+                        caches[at].0.truncate(len);
+                        caches[at].1.truncate(len);
+                    }
+                }
+            }
+        }
     }
 }

@@ -63,10 +63,10 @@ pub(crate) fn need<'a>(
             _ => Format::F32,
         };
         weights += format.bytes(values) as u64;
-        if let (Format::Quantised(kind), Some(Part::Body)) = (format, part(name)) {
-            if repacks(kind) {
-                repacked += format.bytes(values) as u64;
-            }
+        if let (Format::Quantised(kind), Some(Part::Body)) = (format, part(name))
+            && repacks(kind)
+        {
+            repacked += format.bytes(values) as u64;
         }
     }
     let text = &config.text;
