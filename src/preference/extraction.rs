@@ -116,6 +116,12 @@ pub trait Extractor: Send + Sync {
     /// Names the extractor as the configuration does.
     fn name(&self) -> &'static str;
 
+    /// Tells whether the images themselves are looked at, so that a caller need not decode them for nothing. Such an
+    /// extractor reads all comments of a person better together ([`extract_all`](Extractor::extract_all)) than alone.
+    fn sees_images(&self) -> bool {
+        false
+    }
+
     /// Reads one comment.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
 //! | the model that sees the pictures too | [`idefics2`] |
 //! | how a language model's answer comes about, token by token | [`generation`] |
+//! | the extractor with a small language model | [`LlmExtractor`], `llm/` |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
 //! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
@@ -22,6 +23,7 @@ mod extraction;
 pub mod generation;
 pub mod idefics2;
 mod lexicon;
+pub mod llm;
 pub mod metric;
 mod profile;
 mod spelling;
@@ -30,6 +32,7 @@ mod vocabulary;
 pub use error::{ExtractError, ImportError, MetricError, ModelError, ProfileError, VocabularyError};
 pub use extraction::{CommentedImage, Extraction, Extractor, MAX_COMMENT_CHARS, Polarity, Preference};
 pub use lexicon::LexiconExtractor;
+pub use llm::{LlmError, LlmExtractor, LlmMode, LlmOptions};
 pub use metric::{Metric, Scorer};
 pub use profile::{Change, Evidence, Profile, ProfileEntry};
 pub use vocabulary::{AttributeDef, FREE_CATEGORY, Leaning, Vocabulary};

@@ -24,10 +24,11 @@ mod weigh;
 
 use std::sync::{Arc, LazyLock};
 
-use self::find::Finder;
+use self::find::{Finder, What};
 use self::weigh::Image;
 use crate::{
-    CommentedImage, ExtractError, Extraction, Extractor, MAX_COMMENT_CHARS, Vocabulary, VocabularyError,
+    CommentedImage, ExtractError, Extraction, Extractor, MAX_COMMENT_CHARS, Polarity, Preference, Vocabulary,
+    VocabularyError,
 };
 
 /// Reads comments with a vocabulary and rules; takes well under a millisecond for an ordinary comment.
@@ -64,6 +65,75 @@ impl LexiconExtractor {
             LexiconExtractor::new(Vocabulary::embedded()).expect("the embedded vocabulary can be searched")
         });
         EMBEDDED.clone()
+    }
+}
+
+/// Weight of what is named but not judged, before anybody has judged it.
+const OPEN: f32 = 0.5;
+
+/// An attribute that a comment speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mention {
+    /// The attribute with the words that name or judge it.
+    pub(crate) preference: Preference,
+    /// The side the rules put it on; `None` where they found no judgement.
+    pub(crate) side: Option<Polarity>,
+}
+
+impl LexiconExtractor {
+    /// Returns what a comment judges, then what it names besides, for those who judge by other means. Instructions are left
+    /// out as ever.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`extract`](Extractor::extract).
+    pub(crate) fn mentions(&self, comment: &CommentedImage) -> Result<Vec<Mention>, ExtractError> {
+        let extraction = self.extract(comment)?;
+        let judged = |side: Polarity| {
+            extraction.list(side).iter().map(move |preference| Mention {
+                preference: preference.clone(),
+                side: Some(side),
+            })
+        };
+        let mut mentions: Vec<Mention> = judged(Polarity::Liked)
+            .chain(judged(Polarity::Disliked))
+            .collect();
+        let tokens = self.finder.tokens(&comment.text);
+        let opinions = guard::opinions(&comment.text, &tokens);
+        let roles = self.finder.roles(&tokens);
+        for element in self.finder.elements(&tokens, &roles) {
+            let What::Attribute(index, _) = element.what else {
+                continue;
+            };
+            let said = opinions
+                .iter()
+                .any(|sentence| sentence.contains(&element.at.start));
+            let (Some(first), Some(last)) = (tokens.get(element.at.start), tokens.get(element.at.end - 1))
+            else {
+                continue;
+            };
+            let evidence = comment
+                .text
+                .get(first.span.start..last.span.end)
+                .unwrap_or_default();
+            let attribute = &self.vocabulary.attributes()[index];
+            let known = mentions.iter().any(|mention| {
+                mention.preference.attribute == attribute.name
+                    || mention.preference.evidence.contains(evidence)
+            });
+            if said && !known && !evidence.is_empty() {
+                mentions.push(Mention {
+                    preference: Preference {
+                        attribute: attribute.name.clone(),
+                        category: attribute.category.clone(),
+                        weight: OPEN,
+                        evidence: evidence.to_owned(),
+                    },
+                    side: None,
+                });
+            }
+        }
+        Ok(mentions)
     }
 }
 

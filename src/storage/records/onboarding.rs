@@ -42,6 +42,9 @@ pub struct Answer {
     /// What was understood.
     #[serde(default)]
     pub extraction: Extraction,
+    /// Whether the words are still to be read, because the extractor failed when they came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 /// Names the parts of the conversation.

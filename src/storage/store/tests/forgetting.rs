@@ -15,6 +15,7 @@ fn fill(store: &Store, user: u64, first_job: u64) {
         image: "ink".to_owned(),
         comment: Some(format!("words of {user}")),
         extraction: Default::default(),
+        unread: false,
     });
     store.put_onboarding(&conversation).unwrap();
     store.set_dm_closed(user, true).unwrap();
