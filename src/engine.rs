@@ -20,6 +20,7 @@ use crate::config::{Config, Limits};
 pub use backend::PipelineBackend;
 pub use request::{hires, params};
 pub use source::ModelSource;
+pub(crate) use source::device;
 
 /// What the workers found in the checkpoint; empty until the first one has loaded it.
 pub type LoadedModel = Arc<OnceLock<ModelInfo>>;

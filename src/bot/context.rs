@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serenity::all::{ApplicationId, Command, GuildId, Http, UserId};
 use tastemaker_diffusion::ModelManifest;
 use tastemaker_pool::WorkerPool;
-use tastemaker_preference::{Extractor, LexiconExtractor, Vocabulary};
+use tastemaker_preference::Vocabulary;
 use tastemaker_storage::{Store, StoreError, StoreOptions};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +18,10 @@ use super::errors::BotError;
 use super::gallery::Gallery;
 use super::imagine::Deliveries;
 use super::onboarding::Conversations;
-use crate::config::{Config, ExtractorKind};
+use super::reading::CommentReader;
+use crate::config::Config;
 use crate::engine::{self, LoadedModel};
+use crate::extractors;
 
 /// Longest time that a start waits for the process before it to let go of the database.
 const HANDOVER: Duration = Duration::from_secs(5);
@@ -43,7 +45,7 @@ pub struct App {
     /// Workers that make pictures.
     pub pool: WorkerPool,
     /// What reads comments.
-    pub extractor: Arc<dyn Extractor>,
+    pub reader: CommentReader,
     /// Attributes a preference can name.
     pub vocabulary: &'static Vocabulary,
     /// Style images for onboarding.
@@ -75,9 +77,9 @@ impl App {
         let gallery = Gallery::load(&config.paths.assets.join("onboarding"))
             .context("cannot open the onboarding images")?;
         let vocabulary = Vocabulary::embedded();
-        let extractor: Arc<dyn Extractor> = match config.extractor {
-            ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
-        };
+        let settings = config.preference.clone();
+        let extractor = spawn_blocking(move || extractors::open(settings.extractor, &settings)).await??;
+        let reader = CommentReader::new(extractor, config.preference.reading_timeout);
         let loaded = LoadedModel::default();
         let pool = engine::start_pool(&config, &model, &loaded)?;
         Ok(Self {
@@ -88,7 +90,7 @@ impl App {
             loaded,
             store,
             pool,
-            extractor,
+            reader,
             vocabulary,
             gallery,
             conversations: Conversations::default(),

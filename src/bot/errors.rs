@@ -5,7 +5,7 @@
 
 use serenity::all::{DiscordJsonError, ErrorResponse, HttpError};
 use tastemaker_pool::{BackendError, JobError, Refusal};
-use tastemaker_preference::{ExtractError, ImportError};
+use tastemaker_preference::ImportError;
 use tastemaker_storage::StoreError;
 use thiserror::Error;
 
@@ -36,9 +36,6 @@ pub enum BotError {
     /// The database failed.
     #[error("store: {0}")]
     Store(#[from] StoreError),
-    /// A comment could not be read.
-    #[error("extractor: {0}")]
-    Extract(#[from] ExtractError),
     /// A job that was taken has failed.
     #[error("job: {0}")]
     Job(#[from] JobError),

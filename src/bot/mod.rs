@@ -12,6 +12,7 @@ pub mod help;
 pub mod imagine;
 pub mod onboarding;
 pub mod profile;
+mod reading;
 mod reply;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use context::App;
 pub use endpoint::Endpoint;
 pub use errors::{BotError, Incident};
 pub use gallery::{Gallery, StyleImage};
+pub use reading::{CommentReader, ReadError};
 
 /// What the bot listens to. Message content in direct messages needs no privileged intent.
 const INTENTS: GatewayIntents = GatewayIntents::GUILDS

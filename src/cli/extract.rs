@@ -2,11 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
-use tastemaker_preference::{CommentedImage, Extraction, Extractor, LexiconExtractor, Preference};
+use clap::Args;
+use tastemaker_preference::{CommentedImage, Extraction, Extractor, Preference};
+
+use crate::config::{Config, ExtractorKind};
+use crate::extractors;
 
 /// The longest input line, in bytes: a comment of 4,000 characters with its image attributes fits many times over.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
@@ -14,7 +18,8 @@ const MAX_LINE_BYTES: u64 = 256 * 1024;
 /// What `tastemaker extract` is asked to do.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
-    /// Comments, one JSON object a line: {"text": "...", "image_attributes": ["..."]}; "-" reads standard input
+    /// Comments, one JSON object a line: {"text": "...", "image_attributes": ["..."], "image": "file.jpg"}; "-" reads
+    /// standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
 
@@ -22,31 +27,36 @@ pub struct ExtractArgs {
     #[arg(long)]
     json: bool,
 
-    /// Which extractor reads the comments
-    #[arg(long, value_enum, default_value_t = ExtractorChoice::Lexicon)]
-    extractor: ExtractorChoice,
-}
+    /// Which extractor reads the comments (default: preference.extractor of the configuration)
+    #[arg(long, value_enum)]
+    extractor: Option<ExtractorKind>,
 
-/// The extractors there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExtractorChoice {
-    /// Vocabulary and rules; needs no model
-    Lexicon,
+    /// Folder of the images that "image" names, for extractors that look at them
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
 }
 
 /// Extracts the preferences from every comment of the input and prints them to standard output.
 ///
+/// An extractor that sees images reads all comments of the input together, as those of one person; any other prints each
+/// as soon as it is read.
+///
 /// # Errors
 ///
-/// An input that cannot be read, and the first line that is not a comment, by its number; what came before it has been
-/// printed. A closed pipe ends the output and is no error.
-pub fn run(args: ExtractArgs) -> anyhow::Result<()> {
-    let extractor = match args.extractor {
-        ExtractorChoice::Lexicon => LexiconExtractor::embedded(),
-    };
+/// An extractor that cannot be opened, an input or image that cannot be read, and the first line that is not a comment, by
+/// its number; what was read before it has been printed. A closed pipe ends the output and is no error.
+pub fn run(args: ExtractArgs, config: &Config) -> anyhow::Result<()> {
+    let kind = args.extractor.unwrap_or(config.preference.extractor);
+    let extractor = extractors::open(kind, &config.preference)?;
     let input = open(&args.input)?;
     let output = io::stdout().lock();
-    match extract(&extractor, input, output, args.json) {
+    match extract(
+        extractor.as_ref(),
+        args.images.as_deref(),
+        input,
+        output,
+        args.json,
+    ) {
         Err(error) if is_closed_pipe(&error) => Ok(()),
         other => other,
     }
@@ -68,10 +78,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 fn extract(
     extractor: &dyn Extractor,
+    images: Option<&Path>,
     mut input: impl BufRead,
     mut output: impl Write,
     json: bool,
 ) -> anyhow::Result<()> {
+    let mut together = Vec::new();
     for number in 1.. {
         let Some(line) = next_line(&mut input, number)? else {
             break;
@@ -80,22 +92,58 @@ fn extract(
         if line.is_empty() {
             continue;
         }
-        let comment: CommentedImage = serde_json::from_str(line).with_context(|| {
+        let mut comment: CommentedImage = serde_json::from_str(line).with_context(|| {
             format!(
                 "line {number} is not a comment; expected {{\"text\": \"...\", \"image_attributes\": [\"...\"]}} on one line"
             )
         })?;
+        if extractor.sees_images() {
+            if let Some(name) = &comment.image {
+                let picture =
+                    picture(images, Path::new(name)).with_context(|| format!("image of line {number}"))?;
+                comment.picture = Some(picture);
+            }
+            together.push(comment);
+            continue;
+        }
         let extraction = extractor
             .extract(&comment)
             .with_context(|| format!("line {number} cannot be read"))?;
-        if json {
-            serde_json::to_writer(&mut output, &extraction).map_err(io::Error::from)?;
-            writeln!(output)?;
-        } else {
-            print(&mut output, &comment, &extraction)?;
-        }
+        write(&mut output, &comment, &extraction, json)?;
+    }
+    let extractions = extractor
+        .extract_all(&together)
+        .context("the comments cannot be read")?;
+    for (comment, extraction) in together.iter().zip(&extractions) {
+        write(&mut output, comment, extraction, json)?;
     }
     output.flush()?;
+    Ok(())
+}
+
+/// Decodes an image of the folder. The name comes with the comments, so it may not lead out of there.
+fn picture(folder: Option<&Path>, name: &Path) -> anyhow::Result<Arc<image::RgbImage>> {
+    let folder = folder.context("say where the images are with --images DIR")?;
+    if !name.components().all(|part| matches!(part, Component::Normal(_))) {
+        bail!("{} is no name of a file in {}", name.display(), folder.display());
+    }
+    let path = folder.join(name);
+    let picture = image::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(Arc::new(picture.into_rgb8()))
+}
+
+fn write(
+    output: &mut impl Write,
+    comment: &CommentedImage,
+    extraction: &Extraction,
+    json: bool,
+) -> anyhow::Result<()> {
+    if json {
+        serde_json::to_writer(&mut *output, extraction).map_err(io::Error::from)?;
+        writeln!(output)?;
+    } else {
+        print(output, comment, extraction)?;
+    }
     Ok(())
 }
 
@@ -154,11 +202,13 @@ fn on_one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tastemaker_preference::{ExtractError, LexiconExtractor};
+
     use super::*;
 
     fn run_on(input: &[u8], json: bool) -> (anyhow::Result<()>, String) {
         let mut output = Vec::new();
-        let result = extract(&LexiconExtractor::embedded(), input, &mut output, json);
+        let result = extract(&LexiconExtractor::embedded(), None, input, &mut output, json);
         (result, String::from_utf8_lossy(&output).into_owned())
     }
 
@@ -225,5 +275,73 @@ mod tests {
             output.contains("foggy atmosphere") && !output.contains('\u{1b}'),
             "{output}"
         );
+    }
+
+    /// Finds the number of pictures that came with a comment, and how many comments came together.
+    struct Eyes;
+
+    impl Extractor for Eyes {
+        fn name(&self) -> &'static str {
+            "eyes"
+        }
+
+        fn sees_images(&self) -> bool {
+            true
+        }
+
+        fn extract(&self, _: &CommentedImage) -> Result<Extraction, ExtractError> {
+            unreachable!("comments are read together")
+        }
+
+        fn extract_all(&self, comments: &[CommentedImage]) -> Result<Vec<Extraction>, ExtractError> {
+            let seen = |comment: &CommentedImage| Preference {
+                attribute: format!("{:?}", comment.picture.as_ref().map(|it| it.dimensions())),
+                category: comments.len().to_string(),
+                weight: 0.5,
+                evidence: String::new(),
+            };
+            Ok(comments
+                .iter()
+                .map(|comment| Extraction {
+                    liked: vec![seen(comment)],
+                    disliked: Vec::new(),
+                })
+                .collect())
+        }
+    }
+
+    #[test]
+    fn an_extractor_with_eyes_gets_all_comments_at_once_with_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        image::RgbImage::new(3, 2)
+            .save(folder.path().join("a.png"))
+            .unwrap();
+        let input = b"{\"text\": \"a\", \"image\": \"a.png\"}\n{\"text\": \"b\"}";
+        let mut output = Vec::new();
+        extract(&Eyes, Some(folder.path()), &input[..], &mut output, true).unwrap();
+        let output = String::from_utf8(output).unwrap();
+        let lines: Vec<&str> = output.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].contains("Some((3, 2))") && lines[0].contains("\"category\":\"2\""),
+            "{output}"
+        );
+        assert!(lines[1].contains("None"), "{output}");
+    }
+
+    #[test]
+    fn images_are_looked_for_in_their_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        for (images, name, said) in [
+            (None, "a.png", "--images"),
+            (Some(folder.path()), "../a.png", "no name of a file"),
+            (Some(folder.path()), "/etc/passwd", "no name of a file"),
+            (Some(folder.path()), "a.png", "cannot open"),
+        ] {
+            let input = format!("{{\"text\": \"a\", \"image\": \"{name}\"}}");
+            let result = extract(&Eyes, images, input.as_bytes(), Vec::new(), true);
+            let message = format!("{:#}", result.unwrap_err());
+            assert!(message.contains(said) && message.contains("line 1"), "{message}");
+        }
     }
 }

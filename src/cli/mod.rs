@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod demo;
+pub mod eval;
 pub mod extract;
 pub mod imagine;
 pub mod invite;
@@ -40,6 +41,8 @@ enum Command {
     Imagine(Box<imagine::ImagineArgs>),
     /// Read comments (JSON Lines) into liked and disliked attributes.
     Extract(extract::ExtractArgs),
+    /// Measure what reads comments on labelled ones.
+    Eval(eval::EvalArgs),
     /// List, download and check the checkpoints that pictures are made with.
     Models(models::ModelsArgs),
 }
@@ -59,7 +62,10 @@ impl Cli {
             Command::Imagine(args) => {
                 tokio::task::spawn_blocking(move || imagine::run(*args, &config)).await?
             }
-            Command::Extract(args) => tokio::task::spawn_blocking(move || extract::run(args)).await?,
+            Command::Extract(args) => {
+                tokio::task::spawn_blocking(move || extract::run(args, &config)).await?
+            }
+            Command::Eval(args) => tokio::task::spawn_blocking(move || eval::run(args, &config)).await?,
             Command::Models(args) => models::run(args, config).await,
         }
     }

@@ -14,8 +14,10 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use secrecy::SecretString;
 use serde::Deserialize;
+use tastemaker_preference::LlmMode;
 use thiserror::Error;
 
 pub use hub::Hub;
@@ -78,8 +80,8 @@ pub struct Config {
     pub on_hit: OnHit,
     /// Style images of one onboarding round.
     pub onboarding_images: usize,
-    /// What reads comments.
-    pub extractor: ExtractorKind,
+    /// What reads comments, and how.
+    pub preference: Preference,
     /// Queue and workers.
     pub pool: Pool,
     /// Request rates.
@@ -161,13 +163,39 @@ impl OnHit {
     }
 }
 
+/// What reads comments, and how.
+#[derive(Debug, Clone)]
+pub struct Preference {
+    /// The extractor of the bot.
+    pub extractor: ExtractorKind,
+    /// Time after which the person is told that a comment could not be read.
+    pub reading_timeout: Duration,
+    /// The language model of the extractor `llm`.
+    pub llm: Llm,
+}
+
+/// The language model of the extractor `llm`.
+#[derive(Debug, Clone)]
+pub struct Llm {
+    /// A GGUF file; `None` if none is named.
+    pub model: Option<PathBuf>,
+    /// `cpu`, `cuda:N`, `metal:N` or `auto`.
+    pub device: String,
+    /// What it is asked.
+    pub mode: LlmMode,
+    /// Most tokens of one answer.
+    pub max_tokens: usize,
+}
+
 /// What reads comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ExtractorKind {
-    /// Vocabulary and clause rules; no model.
+    /// Vocabulary and rules; needs no model
     Lexicon,
+    /// A small language model, a GGUF file (preference.llm of the configuration)
+    Llm,
 }
 
 /// Queue and workers.

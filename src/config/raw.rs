@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tastemaker_preference::LlmMode;
 
 use super::hub::RawHub;
 use super::{
-    Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Log, Model, OnHit, Paths, Pool, find,
+    Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Llm, Log, Model, OnHit, Paths, Pool,
+    Preference, find,
 };
 
 #[derive(Deserialize)]
@@ -78,6 +80,16 @@ struct RawOnboarding {
 #[derive(Deserialize)]
 struct RawPreference {
     extractor: ExtractorKind,
+    reading_timeout_s: u64,
+    llm: RawLlm,
+}
+
+#[derive(Deserialize)]
+struct RawLlm {
+    model: PathBuf,
+    device: String,
+    mode: String,
+    max_tokens: usize,
 }
 
 #[derive(Deserialize)]
@@ -178,6 +190,25 @@ impl Raw {
             "onboarding.images",
             self.onboarding.images,
             "must be at least 1",
+        )?;
+        ensure(
+            self.preference.reading_timeout_s >= 1,
+            "preference.reading_timeout_s",
+            self.preference.reading_timeout_s,
+            "must be at least 1",
+        )?;
+        let llm = &self.preference.llm;
+        ensure(
+            llm.mode.parse::<LlmMode>().is_ok(),
+            "preference.llm.mode",
+            &llm.mode,
+            "must be complete, judge or generate",
+        )?;
+        ensure(
+            (16..=1024).contains(&llm.max_tokens),
+            "preference.llm.max_tokens",
+            llm.max_tokens,
+            "must be 16 to 1024",
         )?;
         ensure(
             pool.queue_capacity >= 1,
@@ -285,7 +316,16 @@ impl Raw {
                 reaction_step: generation.reaction_step,
             },
             onboarding_images: onboarding.images,
-            extractor: preference.extractor,
+            preference: Preference {
+                extractor: preference.extractor,
+                reading_timeout: Duration::from_secs(preference.reading_timeout_s),
+                llm: Llm {
+                    model: Some(preference.llm.model).filter(|path| !path.as_os_str().is_empty()),
+                    device: preference.llm.device,
+                    mode: preference.llm.mode.parse().unwrap_or(LlmMode::Complete),
+                    max_tokens: preference.llm.max_tokens,
+                },
+            },
             pool,
             limits,
             edit_interval: Duration::from_millis(progress.edit_interval_ms),

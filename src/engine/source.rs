@@ -71,7 +71,7 @@ fn precision(name: &str) -> anyhow::Result<Option<Precision>> {
     })
 }
 
-fn device(name: &str) -> anyhow::Result<DeviceChoice> {
+pub(crate) fn device(name: &str) -> anyhow::Result<DeviceChoice> {
     let unknown = || format!("`model.devices` holds {name}, but a device is cpu, cuda:N, metal:N or auto");
     Ok(match name.split_once(':') {
         None if name == "cpu" => DeviceChoice::Cpu,

@@ -21,7 +21,7 @@ const OVER: &str = "That round is over. /onboard begins a new one, and /profile 
 /// Answers a button or select.
 ///
 /// # Errors
-/// With Discord's, the store's or the extractor's.
+/// With Discord's or the store's.
 pub async fn on_component(
     app: &Arc<App>,
     ctx: &Context,
@@ -52,7 +52,7 @@ pub async fn on_component(
 /// Answers a form.
 ///
 /// # Errors
-/// With Discord's, the store's or the extractor's.
+/// With Discord's or the store's.
 pub async fn on_modal(
     app: &Arc<App>,
     ctx: &Context,

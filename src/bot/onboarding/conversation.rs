@@ -18,11 +18,10 @@ mod outcome;
 #[cfg(test)]
 pub(super) mod tests;
 
-use tastemaker_preference::{Extraction, Extractor, Profile};
+use tastemaker_preference::{CommentedImage, Extraction, Profile};
 use tastemaker_storage::{Answer, OnboardingRecord, OnboardingState};
 
 use super::choice;
-use crate::bot::errors::BotError;
 use crate::bot::gallery::Gallery;
 pub(super) use draft::{draft, merge_into};
 pub(super) use input::Input;
@@ -35,12 +34,32 @@ const MORE: usize = 4;
 pub(super) struct Surroundings<'a> {
     /// Style images.
     pub gallery: &'a Gallery,
-    /// What reads comments.
-    pub extractor: &'a dyn Extractor,
+    /// What came of reading the words that the step asked for.
+    pub reading: Reading<'a>,
     /// Images of one round.
     pub images: usize,
     /// Milliseconds since 1970.
     pub now: u64,
+}
+
+/// Says what came of reading a comment. Reading may take a model its time, so a step does not read: it says what it needs.
+#[derive(Clone, Copy)]
+pub(super) enum Reading<'a> {
+    /// Nothing was read yet.
+    NotYet,
+    /// The comment was read.
+    Done(&'a Extraction),
+    /// The comment could not be read now.
+    Failed,
+}
+
+/// Is a comment that must be read before a step can be taken.
+#[derive(Debug)]
+pub(super) struct ToRead {
+    /// The words, with what is known of the image.
+    pub comment: CommentedImage,
+    /// The image they are about; `None` for words about taste as such.
+    pub image: Option<String>,
 }
 
 /// Begins a conversation.
@@ -61,12 +80,12 @@ pub(super) fn begin(user: u64, dm_channel: u64, around: &Surroundings<'_>) -> On
 /// Takes one step.
 ///
 /// # Errors
-/// When a comment could not be read; the record is then unchanged.
+/// With the comment that must be read first; the record is then unchanged, and the same step with the reading succeeds.
 pub(super) fn step(
     record: &mut OnboardingRecord,
     input: Input,
     around: &Surroundings<'_>,
-) -> Result<Outcome, BotError> {
+) -> Result<Outcome, Box<ToRead>> {
     let mut next = record.clone();
     drop_missing_images(&mut next, around.gallery);
     let outcome = Step {
@@ -99,7 +118,7 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn take(mut self, input: Input) -> Result<Outcome, BotError> {
+    fn take(mut self, input: Input) -> Result<Outcome, Box<ToRead>> {
         use OnboardingState::{Asking, Editing, Paused, Review};
         let state = self.record.state;
         Ok(match (input, state) {
@@ -109,6 +128,8 @@ impl Step<'_> {
             }
             (Input::Comment { text, .. }, Asking) => self.comment(&text)?,
             (Input::Comment { text, .. }, _) => self.general_comment(&text)?,
+            (Input::Again, Paused) => Outcome::Say(Note::StillPaused),
+            (Input::Again, _) => self.read_again()?,
             (Input::NoWords, _) => Outcome::Say(Note::NoWords),
             (Input::Help, _) => Outcome::Say(Note::HowTo),
             (Input::CommentOn { at, text }, Asking) if at == self.record.index => self.comment(&text)?,
@@ -186,6 +207,7 @@ impl Step<'_> {
                 image,
                 comment: None,
                 extraction: Extraction::default(),
+                unread: false,
             });
         }
         self.advance(Note::Skipped)

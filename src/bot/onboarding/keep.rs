@@ -65,6 +65,7 @@ mod tests {
                 liked: vec![preference],
                 disliked: Vec::new(),
             },
+            unread: false,
         };
         OnboardingRecord {
             user: 1,

@@ -19,7 +19,7 @@ const HELLO: &str = "Hi! I draw pictures in your taste. Show me what you like fi
 /// Answers a direct message: a comment, or a word that steers.
 ///
 /// # Errors
-/// With Discord's, the store's or the extractor's.
+/// With Discord's or the store's.
 pub async fn on_message(app: &Arc<App>, ctx: &Context, message: &Message) -> Result<(), BotError> {
     if !matches!(message.kind, MessageType::Regular | MessageType::InlineReply) {
         return Ok(());
@@ -65,7 +65,9 @@ fn input(text: &str, id: u64, record: &OnboardingRecord) -> Input {
         text: text.to_owned(),
         late: record.current_message.is_some_and(|shown| id < shown),
     };
+    let unread = record.answers.iter().any(|answer| answer.unread);
     match (words::read(text), record.state) {
+        (Some(Word::Again), _) if !unread => comment(),
         // "Perfect", said of a picture, is no decision.
         (None | Some(Word::Keep), OnboardingState::Asking) => comment(),
         (None, _) => comment(),

@@ -9,7 +9,7 @@ use serenity::all::{
 use tastemaker_storage::OnboardingRecord;
 use tokio::task::spawn_blocking;
 
-use super::conversation::{Input, Note, Outcome, begin, step};
+use super::conversation::{Input, Note, Outcome, Reading, begin, step};
 use super::talk::{self, Taken, surroundings, view_of};
 use super::view::{self, Place, View};
 use crate::bot::context::App;
@@ -102,10 +102,11 @@ async fn open(app: &Arc<App>, opener: Opener<'_>) -> Result<(), BotError> {
 async fn begun(app: &Arc<App>, user: u64) -> Result<Taken, BotError> {
     let app = Arc::clone(app);
     let taken = spawn_blocking(move || {
-        let around = surroundings(&app);
+        let around = surroundings(&app, Reading::NotYet);
         let (record, outcome) = match app.store.onboarding(user)? {
             Some(mut record) => {
-                let outcome = step(&mut record, Input::Open, &around)?;
+                let outcome = step(&mut record, Input::Open, &around)
+                    .map_err(|_| BotError::internal("opening a conversation wants words read"))?;
                 (record, outcome)
             }
             None => {

@@ -18,6 +18,9 @@ pub(super) fn note(note: &Note) -> String {
         Note::None => String::new(),
         Note::Welcome { again } => welcome(*again),
         Note::Understood { extraction, cut } => understood(extraction, *cut),
+        Note::Unread => {
+            "I could not read that just now, but I have kept your words. Say *again* to let me try once more, or say more about it.".into()
+        }
         Note::Skipped => "Skipped.".into(),
         Note::Back { said: None } => "Back to this one.".into(),
         Note::Back { said: Some(said) } => {

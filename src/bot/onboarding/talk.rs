@@ -1,17 +1,18 @@
 //! One act: the record is loaded, the step taken, the new record stored, and only then the answer shown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serenity::all::{
     ChannelId, ComponentInteraction, CreateEmbedFooter, CreateMessage, EditMessage, Message, MessageId,
     MessageReference, MessageReferenceKind, ModalInteraction,
 };
 use tastemaker_commands::ProfileId;
-use tastemaker_preference::Profile;
+use tastemaker_preference::{Extraction, Profile};
 use tastemaker_storage::{OnboardingRecord, Store};
 use tokio::task::spawn_blocking;
 
-use super::conversation::{Input, Note, Outcome, Surroundings, step};
+use super::conversation::{Input, Note, Outcome, Reading, Surroundings, ToRead, step};
 use super::keep::{Kept, keep};
 use super::view::{self, Place, View};
 use super::{now_ms, phrases};
@@ -22,6 +23,9 @@ use crate::bot::profile::{buttons, card};
 /// Said where the person has closed their direct messages in the middle of a conversation.
 pub(super) const CLOSED: &str = "I can't write to you: your direct messages are closed to me. In the server where we met, open its menu → \
      *Privacy Settings* → turn *Direct Messages* on. Then use /onboard again; I remember where we were.";
+
+/// How long reading may take before the person sees that the bot is busy.
+const BUSY_AFTER: Duration = Duration::from_millis(400);
 
 /// Is where an act came from, by which it is answered. Interactions are acknowledged already.
 #[derive(Clone, Copy)]
@@ -52,31 +56,93 @@ pub(super) struct Taken {
 
 /// Takes a step; `None` if no conversation is open. `decide` turns the record into what the person does with it.
 ///
+/// Words are read between two halves of the step, away from the store, and one person's after another's. What cannot be
+/// read is no error: the words are kept, and the person is told that they can have them read again.
+///
 /// # Errors
-/// With the store's or the extractor's.
+/// With the store's.
 pub(super) async fn take(
     app: &Arc<App>,
     user: u64,
     decide: impl FnOnce(&mut OnboardingRecord) -> Input + Send + 'static,
 ) -> Result<Option<Taken>, BotError> {
-    let app = Arc::clone(app);
-    let taken = spawn_blocking(move || {
-        let Some(mut record) = app.store.onboarding(user)? else {
-            return Ok(None);
+    let blocking = Arc::clone(app);
+    let tried = spawn_blocking(move || {
+        let Some(mut record) = blocking.store.onboarding(user)? else {
+            return Ok(Tried::Closed);
         };
         let input = decide(&mut record);
-        let outcome = step(&mut record, input, &surroundings(&app))?;
+        match step(
+            &mut record,
+            input.clone(),
+            &surroundings(&blocking, Reading::NotYet),
+        ) {
+            Ok(outcome) => stored(&blocking, record, outcome).map(|taken| Tried::Taken(Box::new(taken))),
+            Err(comment) => Ok(Tried::Needs(Box::new(record), input, comment)),
+        }
+    });
+    let (record, input, comment) = match tried.await.map_err(BotError::internal)?? {
+        Tried::Closed => return Ok(None),
+        Tried::Taken(taken) => return Ok(Some(*taken)),
+        Tried::Needs(record, input, comment) => (record, input, comment),
+    };
+    let read = read(app, &record, *comment).await;
+    let app = Arc::clone(app);
+    let taken = spawn_blocking(move || {
+        let open = app.store.onboarding(user)?;
+        // Forgotten while its words were read: then nothing of it may come back.
+        if open.is_none_or(|open| open.started_at != record.started_at) {
+            return Ok(None);
+        }
+        let reading = read.as_ref().map_or(Reading::Failed, Reading::Done);
+        let mut record = *record;
+        let outcome = step(&mut record, input, &surroundings(&app, reading))
+            .map_err(|_| BotError::internal("a step wants words read that were read"))?;
         stored(&app, record, outcome).map(Some)
     });
     taken.await.map_err(BotError::internal)?
 }
 
+/// Is how far a step came without reading anything.
+enum Tried {
+    /// No conversation is open.
+    Closed,
+    /// It is taken.
+    Taken(Box<Taken>),
+    /// It needs words read first.
+    Needs(Box<OnboardingRecord>, Input, Box<ToRead>),
+}
+
+/// Reads a comment, showing that the bot is busy if it takes a while; `None` if it could not be read.
+async fn read(app: &App, record: &OnboardingRecord, wanted: ToRead) -> Option<Extraction> {
+    let picture = wanted.image.as_deref().and_then(|id| app.gallery.get(id));
+    let reading = app
+        .reader
+        .read(wanted.comment, picture.map(|it| Arc::clone(&it.bytes)));
+    tokio::pin!(reading);
+    let read = match tokio::time::timeout(BUSY_AFTER, &mut reading).await {
+        Ok(read) => read,
+        Err(_) if record.dm_channel == 0 => reading.await,
+        Err(_) => {
+            let _typing = ChannelId::new(record.dm_channel).start_typing(&app.http);
+            reading.await
+        }
+    };
+    match read {
+        Ok(extraction) => Some(extraction),
+        Err(error) => {
+            tracing::error!(%error, user = record.user, "a comment could not be read; its words are kept");
+            None
+        }
+    }
+}
+
 /// Returns what the conversation needs to know of the world.
-pub(super) fn surroundings(app: &App) -> Surroundings<'_> {
+pub(super) fn surroundings<'a>(app: &'a App, reading: Reading<'a>) -> Surroundings<'a> {
     let images = app.config.onboarding_images.min(app.gallery.images().len());
     Surroundings {
         gallery: &app.gallery,
-        extractor: app.extractor.as_ref(),
+        reading,
         images,
         now: now_ms(),
     }

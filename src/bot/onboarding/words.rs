@@ -23,10 +23,12 @@ pub(super) enum Word {
     Edit,
     /// What is this?
     Help,
+    /// Read once more what could not be read.
+    Again,
 }
 
 /// What people write for each, between commas. Only a whole message counts, so that "stop using neon" stays a comment.
-const WORDS: [(Word, &str); 10] = [
+const WORDS: [(Word, &str); 11] = [
     (
         Word::Skip,
         "skip, next, pass, skip it, skip this, skip this one, next one, next picture, \
@@ -64,6 +66,7 @@ const WORDS: [(Word, &str); 10] = [
         "help, what, how, hi, hello, hey, what now, how does this work, what should i do, \
          what do i do",
     ),
+    (Word::Again, "again, try again, retry, read again, once more"),
 ];
 
 /// Words that politeness puts around them.

@@ -3,22 +3,24 @@
 use tastemaker_preference::{CommentedImage, Extraction, MAX_COMMENT_CHARS};
 use tastemaker_storage::{Answer, OnboardingState};
 
-use super::{Note, Outcome, Step};
-use crate::bot::errors::BotError;
+use super::{Note, Outcome, Reading, Step, ToRead};
 
-impl Step<'_> {
-    pub(super) fn comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+impl<'a> Step<'a> {
+    pub(super) fn comment(&mut self, text: &str) -> Result<Outcome, Box<ToRead>> {
         let Some(image) = self.record.images.get(self.record.index).cloned() else {
             return self.general_comment(text);
         };
         let earlier = self.answer(&image).filter(|answer| answer.extraction.is_empty());
         let words = joined(earlier.and_then(|answer| answer.comment.as_deref()), text);
-        let note = self.read(&image, words)?;
-        Ok(self.advance(note))
+        Ok(match self.read(&image, words)? {
+            // Without knowing what was said there is no next image to choose: the conversation stays at this one.
+            Note::Unread => Outcome::Say(Note::Unread),
+            note => self.advance(note),
+        })
     }
 
     /// Words that came before the next image was to be seen: they go with the image before it.
-    pub(super) fn late_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+    pub(super) fn late_comment(&mut self, text: &str) -> Result<Outcome, Box<ToRead>> {
         let Some(image) = self.before() else {
             return self.comment(text);
         };
@@ -30,36 +32,52 @@ impl Step<'_> {
             return Ok(Outcome::Nothing);
         }
         let note = self.read(&image, joined(earlier.as_deref(), text))?;
-        match self.record.state {
-            OnboardingState::Review => Ok(self.review(note)),
-            OnboardingState::Editing => Ok(self.edit(note)),
-            _ => Ok(Outcome::Say(note)),
-        }
+        Ok(self.told(note))
     }
 
     /// Words in the review are about taste as such.
-    pub(super) fn general_comment(&mut self, text: &str) -> Result<Outcome, BotError> {
+    pub(super) fn general_comment(&mut self, text: &str) -> Result<Outcome, Box<ToRead>> {
         let (text, cut) = bounded(text);
-        let extraction = self
-            .around
-            .extractor
-            .extract(&CommentedImage::of_text(text.clone()))?;
-        let note = understood(&extraction, cut);
-        if !extraction.is_empty() {
+        let read = self.reading(CommentedImage::of_text(text.clone()), None)?;
+        let note = note(read, cut);
+        if read.is_none_or(|extraction| !extraction.is_empty()) {
             self.record.answers.push(Answer {
                 image: String::new(),
                 comment: Some(text),
-                extraction,
+                extraction: read.cloned().unwrap_or_default(),
+                unread: read.is_none(),
             });
         }
-        Ok(match self.record.state {
-            OnboardingState::Editing => self.edit(note),
-            _ => self.review(note),
+        Ok(self.told(note))
+    }
+
+    /// Reads the first of the words that could not be read when they came.
+    pub(super) fn read_again(&mut self) -> Result<Outcome, Box<ToRead>> {
+        let Some(at) = self.record.answers.iter().position(|answer| answer.unread) else {
+            return Ok(Outcome::Say(Note::Passed));
+        };
+        let answer = &self.record.answers[at];
+        let (image, text) = (answer.image.clone(), answer.comment.clone().unwrap_or_default());
+        let note = if image.is_empty() {
+            let read = self.reading(CommentedImage::of_text(text), None)?;
+            if let Some(extraction) = read {
+                let answer = &mut self.record.answers[at];
+                (answer.extraction, answer.unread) = (extraction.clone(), false);
+            }
+            note(read, false)
+        } else {
+            self.read(&image, text)?
+        };
+        let current = self.record.images.get(self.record.index) == Some(&image);
+        Ok(match note {
+            Note::Unread => Outcome::Say(note),
+            note if current && self.record.state == OnboardingState::Asking => self.advance(note),
+            note => self.told(note),
         })
     }
 
     /// Reads the words on an image and writes them down instead of earlier ones.
-    fn read(&mut self, image: &str, words: String) -> Result<Note, BotError> {
+    fn read(&mut self, image: &str, words: String) -> Result<Note, Box<ToRead>> {
         let (text, cut) = bounded(&words);
         let image_attributes = self
             .around
@@ -67,25 +85,56 @@ impl Step<'_> {
             .get(image)
             .map(|it| it.attributes.clone())
             .unwrap_or_default();
-        let extraction = self.around.extractor.extract(&CommentedImage {
+        let comment = CommentedImage {
             text: text.clone(),
             image_attributes,
             ..CommentedImage::default()
-        })?;
-        let note = understood(&extraction, cut);
+        };
+        let read = self.reading(comment, Some(image))?;
         self.put(Answer {
             image: image.to_owned(),
             comment: Some(text),
-            extraction,
+            extraction: read.cloned().unwrap_or_default(),
+            unread: read.is_none(),
         });
-        Ok(note)
+        Ok(note(read, cut))
+    }
+
+    /// Returns what a comment was read as, nothing if reading failed; asks for the reading if there was none.
+    fn reading(
+        &self,
+        comment: CommentedImage,
+        image: Option<&str>,
+    ) -> Result<Option<&'a Extraction>, Box<ToRead>> {
+        match self.around.reading {
+            Reading::Done(extraction) => Ok(Some(extraction)),
+            Reading::Failed => Ok(None),
+            Reading::NotYet => Err(Box::new(ToRead {
+                comment,
+                image: image.map(str::to_owned),
+            })),
+        }
+    }
+
+    /// Tells a note where the conversation stands.
+    fn told(&mut self, note: Note) -> Outcome {
+        match (self.record.state, &note) {
+            (_, Note::Unread) => Outcome::Say(note),
+            (OnboardingState::Review, _) => self.review(note),
+            (OnboardingState::Editing, _) => self.edit(note),
+            _ => Outcome::Say(note),
+        }
     }
 }
 
-fn understood(extraction: &Extraction, cut: bool) -> Note {
-    Note::Understood {
-        extraction: extraction.clone(),
-        cut,
+/// Says what was understood; nothing read is told as such.
+fn note(read: Option<&Extraction>, cut: bool) -> Note {
+    match read {
+        Some(extraction) => Note::Understood {
+            extraction: extraction.clone(),
+            cut,
+        },
+        None => Note::Unread,
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn add(record: &mut OnboardingRecord, liked: &str, disliked: &str) {
                 image: String::new(),
                 comment: Some(words.to_owned()),
                 extraction,
+                unread: false,
             });
         }
     }

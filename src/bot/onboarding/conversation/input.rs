@@ -9,6 +9,8 @@ pub(in crate::bot::onboarding) enum Input {
     Comment { text: String, late: bool },
     /// Words in the modal of an image.
     CommentOn { at: usize, text: String },
+    /// Another try to read words that could not be read.
+    Again,
     /// A message without words.
     NoWords,
     /// Asks what this is.
@@ -58,6 +60,7 @@ impl From<Word> for Input {
             Word::Keep => Self::Keep,
             Word::Edit => Self::Edit,
             Word::Help => Self::Help,
+            Word::Again => Self::Again,
         }
     }
 }

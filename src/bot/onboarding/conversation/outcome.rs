@@ -43,6 +43,8 @@ pub(in crate::bot::onboarding) enum Note {
         /// Whether its end was not read, because it is too long.
         cut: bool,
     },
+    /// A comment that could not be read now; its words are kept.
+    Unread,
     /// No comment on the image before.
     Skipped,
     /// An image that was shown before.

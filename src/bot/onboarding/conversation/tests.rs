@@ -1,7 +1,7 @@
 //! Conversations as people hold them, and any others.
 
 use proptest::prelude::*;
-use tastemaker_preference::{LexiconExtractor, MAX_COMMENT_CHARS};
+use tastemaker_preference::{Extractor, LexiconExtractor, MAX_COMMENT_CHARS};
 use tastemaker_storage::{OnboardingRecord, OnboardingState};
 
 use super::*;
@@ -20,6 +20,7 @@ struct Person {
     gallery: Gallery,
     extractor: LexiconExtractor,
     record: OnboardingRecord,
+    outcome: Outcome,
 }
 
 impl Person {
@@ -30,7 +31,7 @@ impl Person {
             2,
             &Surroundings {
                 gallery: &gallery,
-                extractor: &extractor,
+                reading: Reading::NotYet,
                 images,
                 now: 10,
             },
@@ -39,17 +40,44 @@ impl Person {
             gallery,
             extractor,
             record,
+            outcome: Outcome::Nothing,
         }
     }
 
     fn does(&mut self, input: Input) -> Outcome {
+        let Err(wanted) = self.tries(input.clone(), Reading::NotYet) else {
+            return self.outcome.clone();
+        };
+        let read = self.extractor.extract(&wanted.comment).unwrap();
+        self.tries(input, Reading::Done(&read)).unwrap();
+        self.outcome.clone()
+    }
+
+    /// Does the same while nothing can be read.
+    fn does_unread(&mut self, input: Input) -> Outcome {
+        let wanted = self.tries(input.clone(), Reading::NotYet);
+        assert!(wanted.is_err(), "nothing was to be read");
+        self.tries(input, Reading::Failed).unwrap();
+        self.outcome.clone()
+    }
+
+    fn tries(&mut self, input: Input, reading: Reading<'_>) -> Result<(), Box<ToRead>> {
         let around = Surroundings {
             gallery: &self.gallery,
-            extractor: &self.extractor,
+            reading,
             images: 3,
             now: 10,
         };
-        step(&mut self.record, input, &around).unwrap()
+        let before = self.record.clone();
+        match step(&mut self.record, input, &around) {
+            Ok(outcome) => self.outcome = outcome,
+            Err(wanted) => {
+                let same = serde_json::to_string(&before).unwrap();
+                assert_eq!(serde_json::to_string(&self.record).unwrap(), same);
+                return Err(wanted);
+            }
+        }
+        Ok(())
     }
 
     fn says(&mut self, text: &str) -> Outcome {
@@ -100,6 +128,65 @@ fn a_comment_without_looks_in_it_is_said_to_be_one() {
     assert!(
         matches!(person.says("my bus was late"), Outcome::Ask(Note::Understood { extraction, .. }) if extraction.is_empty())
     );
+}
+
+fn comment(text: &str, late: bool) -> Input {
+    Input::Comment {
+        text: text.into(),
+        late,
+    }
+}
+
+#[test]
+fn words_that_cannot_be_read_now_are_kept_and_read_again() {
+    let mut person = Person::new(3);
+    let outcome = person.does_unread(comment("I love the pastel colours", false));
+    assert_eq!(outcome, Outcome::Say(Note::Unread));
+    assert_eq!(person.record.index, 0, "the conversation stays at the image");
+    assert!(person.likes().is_empty());
+    assert_eq!(person.does_unread(Input::Again), Outcome::Say(Note::Unread));
+    assert!(matches!(
+        person.does(Input::Again),
+        Outcome::Ask(Note::Understood { .. })
+    ));
+    assert_eq!(
+        (person.record.index, person.likes()),
+        (1, vec!["pastel colours".into()])
+    );
+    assert_eq!(person.does(Input::Again), Outcome::Say(Note::Passed));
+}
+
+#[test]
+fn words_added_to_those_that_could_not_be_read_are_read_with_them() {
+    let mut person = Person::new(3);
+    person.does_unread(comment("I love the pastel colours", false));
+    person.says("and I love the soft lighting");
+    assert_eq!(person.record.index, 1);
+    assert_eq!(person.likes(), ["pastel colours", "soft lighting"]);
+}
+
+#[test]
+fn going_on_past_unread_words_keeps_them_too() {
+    let mut person = Person::new(2);
+    person.does_unread(comment("I love the pastel colours", false));
+    person.does(Input::Skip { at: None });
+    person.does_unread(comment("and neon, never", true));
+    person.does(Input::Skip { at: None });
+    assert_eq!(person.record.state, OnboardingState::Review);
+    assert_eq!(
+        person.does_unread(comment("I love gold", false)),
+        Outcome::Say(Note::Unread)
+    );
+    assert!(matches!(
+        person.does(Input::Again),
+        Outcome::Review(Note::Understood { .. })
+    ));
+    assert!(matches!(
+        person.does(Input::Again),
+        Outcome::Review(Note::Understood { .. })
+    ));
+    assert!(person.likes().contains(&"pastel colours".to_owned()));
+    assert!(person.record.answers.iter().all(|answer| !answer.unread));
 }
 
 #[test]
@@ -284,6 +371,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         at().prop_map(|at| Input::Done { at }),
         proptest::sample::select(vec![
             Input::NoWords,
+            Input::Again,
             Input::Help,
             Input::Stop,
             Input::Resume,

@@ -2,24 +2,28 @@
 
 use serde_json::Value;
 use tastemaker_commands::CustomId;
-use tastemaker_preference::LexiconExtractor;
+use tastemaker_preference::{Extractor, LexiconExtractor};
 use tastemaker_storage::OnboardingState;
 
 use super::super::conversation::tests::gallery;
-use super::super::conversation::{Input, Surroundings, begin, step};
+use super::super::conversation::{Input, Reading, Surroundings, begin, step};
 use super::*;
 
 fn conversation(inputs: &[Input]) -> OnboardingRecord {
     let (gallery, extractor) = (gallery(), LexiconExtractor::embedded());
     let around = Surroundings {
         gallery: &gallery,
-        extractor: &extractor,
+        reading: Reading::NotYet,
         images: 3,
         now: 1_760_000_000_000,
     };
     let mut record = begin(1, 2, &around);
     for input in inputs {
-        step(&mut record, input.clone(), &around).unwrap();
+        if let Err(wanted) = step(&mut record, input.clone(), &around) {
+            let read = extractor.extract(&wanted.comment).unwrap();
+            let reading = Reading::Done(&read);
+            step(&mut record, input.clone(), &Surroundings { reading, ..around }).unwrap();
+        }
     }
     record
 }

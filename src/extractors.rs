@@ -1,0 +1,60 @@
+//! The extractors by name: the one place that knows how each is made from the configuration.
+//!
+//! The bot opens its extractor when it starts, so that a missing file stops it there and not at somebody's first comment;
+//! `tastemaker extract` and `tastemaker eval extract` open theirs when they run.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tastemaker_preference::{Extractor, LexiconExtractor, LlmExtractor, LlmOptions};
+
+use crate::config::{ExtractorKind, Llm, Preference};
+use crate::engine;
+
+/// Said where no model is named.
+const NO_LLM: &str = "the extractor `llm` needs a model: name a GGUF file of a chat model in `preference.llm.model` (docs/extraction.md says which      are read and where a small one is)";
+
+/// Makes an extractor. Loads its model, if it has one, which may take a while; blocks.
+///
+/// # Errors
+///
+/// When a model's files are not named, missing or broken; the message says which key or file, and how to mend it.
+pub fn open(kind: ExtractorKind, settings: &Preference) -> anyhow::Result<Arc<dyn Extractor>> {
+    Ok(match kind {
+        ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
+        ExtractorKind::Llm => Arc::new(llm(&settings.llm)?),
+    })
+}
+
+fn llm(settings: &Llm) -> anyhow::Result<LlmExtractor> {
+    let model = settings.model.clone().context(NO_LLM)?;
+    let options = LlmOptions {
+        model,
+        device: engine::device(&settings.device)
+            .and_then(|device| Ok(device.open()?))
+            .context("`preference.llm.device` cannot be used")?,
+        mode: settings.mode,
+        max_tokens: settings.max_tokens,
+    };
+    LlmExtractor::load(&options).context("the extractor `llm` cannot be opened")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn an_extractor_without_its_model_says_what_to_configure() {
+        let settings = Config::defaults().unwrap().preference;
+        assert_eq!(open(settings.extractor, &settings).unwrap().name(), "lexicon");
+        let message = |settings: &Preference| {
+            let error = open(ExtractorKind::Llm, settings).err().unwrap();
+            format!("{error:#}")
+        };
+        assert!(message(&settings).contains("`preference.llm.model`"));
+        let mut named = settings;
+        named.llm.model = Some("no/such.gguf".into());
+        assert!(message(&named).contains("no/such.gguf"));
+    }
+}
