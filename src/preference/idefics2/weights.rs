@@ -1,6 +1,7 @@
 //! Named tensors of one model, mapped from safetensors files or a GGUF file.
 //!
-//! Opening maps files and reads their headers, no values: the system reads a page when it is first touched.
+//! Opening reads headers, no values. Each tensor is mapped by itself when it is asked for: the system reads a page when it is
+//! first touched, and what is quantised leaves memory when its mapping is dropped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, gguf_file};
 use half::{bf16, f16};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::Deserialize;
@@ -74,15 +75,15 @@ pub(crate) struct Entry {
 }
 
 #[derive(Debug)]
-struct MappedFile {
+struct Source {
     path: PathBuf,
-    map: Mmap,
+    file: File,
 }
 
 /// The files of one model and the table of their tensors.
 #[derive(Debug)]
 pub(crate) struct Weights {
-    files: Vec<Arc<MappedFile>>,
+    files: Vec<Source>,
     entries: HashMap<String, Entry>,
     /// Of a sharded set: the index, and the file it names for each tensor.
     index: Option<(PathBuf, BTreeMap<String, String>)>,
@@ -93,22 +94,14 @@ pub(crate) struct Weights {
 /// Values as they are stored, in a mapped file or in memory.
 #[derive(Debug, Clone)]
 pub(crate) enum Bytes {
-    Mapped(Mapped),
+    Mapped(Arc<Mmap>),
     Owned(Arc<[u8]>),
-}
-
-/// A part of a mapped file.
-#[derive(Debug, Clone)]
-pub(crate) struct Mapped {
-    file: Arc<MappedFile>,
-    range: Range<usize>,
 }
 
 impl Bytes {
     pub fn as_slice(&self) -> &[u8] {
         match self {
-            // Ranges were checked against the file's length when it was opened.
-            Self::Mapped(part) => &part.file.map[part.range.clone()],
+            Self::Mapped(map) => map,
             Self::Owned(bytes) => bytes,
         }
     }
@@ -182,7 +175,7 @@ impl Weights {
     ) -> Result<Self, ModelError> {
         let (mut files, mut entries) = (Vec::new(), HashMap::new());
         for (at, path) in paths.iter().enumerate() {
-            let map = map(path)?;
+            let (source, map) = open(path)?;
             let (header, metadata) = SafeTensors::read_metadata(&map)
                 .map_err(|e| ModelError::malformed(path, format!("{e}; get the file again")))?;
             let start = LENGTH + header;
@@ -206,8 +199,7 @@ impl Weights {
                 };
                 entries.insert(name, entry);
             }
-            let path = path.clone();
-            files.push(Arc::new(MappedFile { path, map }));
+            files.push(source);
         }
         let metadata = HashMap::new();
         Ok(Self {
@@ -219,7 +211,7 @@ impl Weights {
     }
 
     fn of_gguf(path: &Path) -> Result<Self, ModelError> {
-        let map = map(path)?;
+        let (source, map) = open(path)?;
         let content = gguf_file::Content::read(&mut Cursor::new(&map[..]))
             .map_err(|e| ModelError::malformed(path, e))?;
         let mut entries = HashMap::new();
@@ -252,9 +244,8 @@ impl Weights {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value.to_string().ok()?.clone())))
             .collect();
-        let path = path.to_owned();
         Ok(Self {
-            files: vec![Arc::new(MappedFile { path, map })],
+            files: vec![source],
             entries,
             index: None,
             metadata,
@@ -308,9 +299,7 @@ impl Weights {
                 found: entry.shape.clone(),
             });
         }
-        let file = self.files[entry.file].clone();
-        let range = entry.range.clone();
-        Ok((entry, Bytes::Mapped(Mapped { file, range })))
+        Ok((entry, self.files[entry.file].bytes(&entry.range)?))
     }
 }
 
@@ -327,17 +316,38 @@ fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     Ok(found)
 }
 
-/// Maps a file that must not change while it is in use.
-#[allow(unsafe_code)]
-fn map(path: &Path) -> Result<Mmap, ModelError> {
+/// Opens a file, and maps it as a whole to read its header.
+fn open(path: &Path) -> Result<(Source, Mmap), ModelError> {
     let io = |error| ModelError::io(path, error);
     let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.len() == 0 {
+    let length = file.metadata().map_err(io)?.len();
+    if length == 0 {
         return Err(ModelError::malformed(path, "the file is empty"));
     }
+    let map = map(&file, &(0..length as usize)).map_err(io)?;
+    let path = path.to_owned();
+    Ok((Source { path, file }, map))
+}
+
+impl Source {
+    /// Maps a part of the file, whose ends were checked against its length when it was opened.
+    fn bytes(&self, range: &Range<usize>) -> Result<Bytes, ModelError> {
+        if range.is_empty() {
+            return Ok(Bytes::Owned(Arc::new([])));
+        }
+        let map = map(&self.file, range).map_err(|e| ModelError::io(&self.path, e))?;
+        Ok(Bytes::Mapped(Arc::new(map)))
+    }
+}
+
+/// Maps a part of a file that must not change while it is in use.
+#[allow(unsafe_code)]
+fn map(file: &File, range: &Range<usize>) -> std::io::Result<Mmap> {
+    let mut options = MmapOptions::new();
+    options.offset(range.start as u64).len(range.len());
     // SAFETY: mapping is sound as long as nobody truncates or rewrites the file while it is mapped. A checkpoint is
     // replaced by writing a new file, not by rewriting weights in place.
-    unsafe { Mmap::map(&file) }.map_err(io)
+    unsafe { options.map(file) }
 }
 
 /// Writes stored values as f32, one for one. Only for formats without blocks.
