@@ -72,6 +72,14 @@ pub enum ExtractError {
         /// The most that are read.
         limit: usize,
     },
+    /// The image of a comment cannot be looked at.
+    #[error("image \"{}\" {message}", name.escape_debug())]
+    Picture {
+        /// The image's name as the comment gives it.
+        name: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The extractor itself failed, for instance a model ran out of memory.
     #[error("the extractor failed: {message}")]
     Failed {
@@ -189,6 +197,65 @@ pub enum ImportError {
     },
 }
 
+/// Says why pictures or words could not be made into what a model takes.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProcessorError {
+    /// A file of the checkpoint cannot be read.
+    #[error("cannot read {}: {source}; the folder must hold the files of an IDEFICS2 checkpoint", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file of the checkpoint is not what it should be.
+    #[error("{}: {message}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the key.
+        message: String,
+    },
+    /// A size that pictures cannot be resized to.
+    #[error("{message}")]
+    Size {
+        /// The size and the bounds.
+        message: String,
+    },
+    /// There is no picture.
+    #[error("there is no picture to prepare")]
+    NoImages,
+    /// A picture has too few pixels to be one.
+    #[error("picture {place} has no pixels, or too few to be split")]
+    EmptyImage {
+        /// Place in the list, from 0.
+        place: usize,
+    },
+    /// Pictures of several sizes, but the configuration does not pad.
+    #[error(
+        "pictures of different sizes need padding: set \"do_pad\" in the image processor's configuration"
+    )]
+    Uneven,
+    /// The checkpoint's chat template failed.
+    #[error("the chat template in {file} fails: {message}")]
+    Template {
+        /// The file the template is from.
+        file: &'static str,
+        /// What the template engine reports.
+        message: String,
+    },
+    /// The tokenizer failed.
+    #[error("the tokenizer fails: {message}")]
+    Tokenizer {
+        /// What it reports.
+        message: String,
+    },
+    /// A tensor could not be made.
+    #[error("a tensor could not be made: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
 /// Says why a model could not be loaded or could not read what it was given.
 ///
 /// Loading errors name the file and, where one is concerned, the tensor and both shapes, so that an operator can act on
@@ -280,6 +347,9 @@ pub enum ModelError {
         /// What it was, and what would be right.
         what: String,
     },
+    /// The tokenizer's or the image processor's files do not do, or pictures cannot be prepared.
+    #[error(transparent)]
+    Processor(#[from] ProcessorError),
     /// The tensor library failed, for instance for want of memory.
     #[error("tensor computation failed: {0}")]
     Tensor(#[from] candle_core::Error),

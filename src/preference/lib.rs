@@ -7,7 +7,7 @@
 //! | the attributes there are, and the words people use for them | [`Vocabulary`], `assets/attributes.toml` |
 //! | a comment on a shown image goes in, liked and disliked attributes with their evidence come out | [`Extractor`] |
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
-//! | the model that sees the pictures too | [`idefics2`] |
+//! | the model that sees images | [`idefics2`] |
 //! | how a language model's answer comes about, token by token | [`generation`] |
 //! | the extractor with a small language model | [`LlmExtractor`], `llm/` |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
@@ -29,7 +29,9 @@ mod profile;
 mod spelling;
 mod vocabulary;
 
-pub use error::{ExtractError, ImportError, MetricError, ModelError, ProfileError, VocabularyError};
+pub use error::{
+    ExtractError, ImportError, MetricError, ModelError, ProcessorError, ProfileError, VocabularyError,
+};
 pub use extraction::{CommentedImage, Extraction, Extractor, MAX_COMMENT_CHARS, Polarity, Preference};
 pub use lexicon::LexiconExtractor;
 pub use llm::{LlmError, LlmExtractor, LlmMode, LlmOptions};

@@ -9,6 +9,9 @@
 //! | tensors from safetensors and GGUF files, quantising | `weights`, `load`, `quantised`, [`Precision`] |
 //! | PEFT adapters | `lora` |
 //! | what it will take, before it is loaded | [`MemoryNeed`] |
+//! | pictures to pixels: sizes, resampling, padding | [`ImageProcessor`](processor::ImageProcessor) |
+//! | conversations to tokens: tokenizer, chat template | [`PromptEncoder`](prompt::PromptEncoder) |
+//! | one reading, for generating an answer | [`Session`](session::Session) |
 //!
 //! candle-transformers has a SigLIP and a Mistral; they are not used: the one has no pictures of other shapes than its
 //! square, the other's sliding window reaches one token further than transformers'. `docs/vision.md` says how exact, how
@@ -18,11 +21,17 @@ mod attention;
 mod cache;
 mod config;
 mod connector;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod linear;
 mod load;
 mod lora;
 mod memory;
+pub mod processor;
+pub mod prompt;
 mod quantised;
+mod resample;
+pub mod session;
 mod text;
 mod vision;
 mod weights;
