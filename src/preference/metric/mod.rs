@@ -6,6 +6,8 @@
 //!
 //! A score that chose a picture is no proof that the picture is good: what a metric ranked is judged by something else.
 
+pub mod viper;
+
 use image::RgbImage;
 
 use crate::MetricError;
