@@ -7,7 +7,7 @@
 //! | the attributes there are, and the words people use for them | [`Vocabulary`], `assets/attributes.toml` |
 //! | a comment on a shown image goes in, liked and disliked attributes with their evidence come out | [`Extractor`] |
 //! | the extractor that needs no model | [`LexiconExtractor`], `lexicon/` |
-//! | the model that sees images | [`idefics2`] |
+//! | the extractor that sees the images, and the model it looks with | [`vpe`], [`idefics2`] |
 //! | how a language model's answer comes about, token by token | [`generation`] |
 //! | the extractor with a small language model | [`LlmExtractor`], `llm/` |
 //! | how well an extractor reads labelled comments | [`evaluation`], `eval/` |
@@ -28,6 +28,7 @@ pub mod metric;
 mod profile;
 mod spelling;
 mod vocabulary;
+pub mod vpe;
 
 pub use error::{
     ExtractError, ImportError, MetricError, ModelError, ProcessorError, ProfileError, VocabularyError,

@@ -50,7 +50,10 @@ fn user(text: &str) -> Vec<Turn> {
     }]
 }
 
-fn cases() -> Vec<(String, Vec<Turn>, Vec<u32>, Vec<u32>)> {
+/// A conversation with its tokens, by the reference and by a tokenizer that puts a space before every text.
+type Case = (String, Vec<Turn>, Vec<u32>, Vec<u32>);
+
+fn cases() -> Vec<Case> {
     let text = fs::read_to_string(fixtures().join("processing/prompts.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(cases.len() > 5);

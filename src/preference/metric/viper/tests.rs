@@ -106,7 +106,7 @@ fn contexts_and_pictures_that_say_nothing_are_refused() {
     ));
     let empty = RgbImage::new(0, 3);
     assert!(matches!(
-        refused(&[empty.clone()], &disliked),
+        refused(std::slice::from_ref(&empty), &disliked),
         Some(MetricError::EmptyImage { height: 3, .. })
     ));
     let mut scorer = metric.context(&liked, &disliked).unwrap();
