@@ -98,6 +98,29 @@ mod tests {
     }
 
     #[test]
+    fn adapters_in_the_refiners_manifest_are_the_refiners() {
+        let folder = tempfile::tempdir().unwrap();
+        let defaults = "licence = 'MIT'\npath = '.'\n[defaults]\nsteps = 2\nscheduler = 'ddim'\nguidance = 5.0\n\
+                        width = 64\nheight = 64\nbeta = 0.5\n";
+        for (name, before, after) in [
+            ("base", "", "[refiner]\nmodel = 'fine'\n"),
+            ("fine", "loras = [{ path = 'ink.safetensors', weight = 0.5 }]\n", ""),
+        ] {
+            let text = format!("name = '{name}'\n{before}{defaults}{after}");
+            std::fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+        }
+        let mut config = Config::defaults().unwrap();
+        config.paths.models = folder.path().to_owned();
+        config.model.name = "base".into();
+        let manifest = manifest(&config).unwrap();
+        let source = ModelSource::of(&config, &manifest, "cpu").unwrap();
+        assert_eq!(source.checkpoint.1.loras, []);
+        let (_, options, _) = source.refiner.unwrap();
+        let path = folder.path().join("ink.safetensors");
+        assert_eq!(options.loras, [tastemaker_diffusion::Lora { path, weight: 0.5 }]);
+    }
+
+    #[test]
     fn a_refiner_that_is_not_there_is_named_with_the_model_that_wants_it() {
         let config = Config::defaults().unwrap();
         let mut manifest = manifest(&config).unwrap();
