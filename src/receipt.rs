@@ -182,8 +182,39 @@ impl Receipt {
         })
     }
 
+    /// The parameters that it describes. What it leaves to the model's defaults comes from `plain`.
+    ///
+    /// The picture that it started from is not among them: a receipt has its hash only.
+    ///
+    /// # Errors
+    /// If it names a conditioning mode, a noise or a scheduler that this version does not have.
+    pub fn params(&self, plain: &GenerationParams) -> Result<GenerationParams, DiffusionError> {
+        Ok(GenerationParams {
+            prompt: self.prompt.clone(),
+            negative: self.negative.clone(),
+            vp_plus: self.vp_plus.clone(),
+            vp_minus: self.vp_minus.clone(),
+            beta: self.beta,
+            conditioning: self.conditioning.parse()?,
+            seed: self.seed,
+            noise: self.noise.parse()?,
+            variations: self.variations.clone(),
+            steps: self.steps as usize,
+            guidance: self.guidance,
+            guidance_rescale: self.guidance_rescale,
+            clip_skip: self.clip_skip.map_or(plain.clip_skip, |layers| layers as usize),
+            prompt_weights: !self.plain_brackets,
+            scheduler: self.scheduler.parse()?,
+            width: self.width as usize,
+            height: self.height as usize,
+            source: None,
+            hires: self.hires.clone(),
+            init_latents: None,
+        })
+    }
+
     /// The lines for people.
-    fn readable(&self) -> String {
+    pub fn readable(&self) -> String {
         let mut text = self.prompt.clone();
         for (name, value) in [
             ("Negative prompt", &self.negative),
@@ -285,89 +316,4 @@ pub fn read_receipt(file: &[u8]) -> Result<Option<Receipt>, ReceiptError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn receipt() -> Receipt {
-        Receipt {
-            prompt: "灯台 \"at\" dusk\nwith a 🦊".into(),
-            negative: String::new(),
-            vp_plus: "watercolor, soft light".into(),
-            vp_minus: "neon".into(),
-            beta: 0.4,
-            conditioning: "embedding".into(),
-            seed: u64::MAX,
-            noise: "torch".into(),
-            variations: vec![Variation {
-                seed: 3,
-                strength: 0.35,
-            }],
-            source: Some(SourceReceipt {
-                hash: "00ff".into(),
-                strength: 0.6,
-            }),
-            hires: Some(Hires {
-                width: 6,
-                height: 4,
-                strength: 0.4,
-                steps: 12,
-                upscale: tastemaker_diffusion::Upscale::Image,
-            }),
-            safety: Safety::Spoiler,
-            steps: 20,
-            guidance: 2.5,
-            guidance_rescale: 0.7,
-            clip_skip: Some(1),
-            plain_brackets: true,
-            scheduler: "dpmpp_2m".into(),
-            width: 3,
-            height: 2,
-            model: "embedded".into(),
-            model_hash: "0123456789ab".into(),
-            software: software(),
-        }
-    }
-
-    #[test]
-    fn a_receipt_survives_the_file_and_the_picture_too() {
-        let picture = RgbImage::from_fn(3, 2, |x, y| image::Rgb([x as u8, y as u8, 7]));
-        let file = encode_png(&picture, &receipt()).unwrap();
-        assert_eq!(read_receipt(&file).unwrap(), Some(receipt()));
-        assert_eq!(image::load_from_memory(&file).unwrap().to_rgb8(), picture);
-        let text = String::from_utf8_lossy(&file).into_owned();
-        assert!(text.contains("VP+: watercolor, soft light") && !text.contains("Negative prompt"));
-        assert!(text.contains("Noise: torch") && text.contains("Clip skip: 2"));
-        assert!(text.contains("Denoising strength: 0.6") && text.contains("Hires size: 6x4"));
-    }
-
-    /// Receipts of pictures from before there were a choice of noise, sources, second passes and checks.
-    #[test]
-    fn an_older_receipt_is_still_read() {
-        let mut old = serde_json::to_value(receipt()).unwrap();
-        for key in ["noise", "source", "hires", "safety"] {
-            old.as_object_mut().unwrap().remove(key);
-        }
-        let read: Receipt = serde_json::from_value(old).unwrap();
-        assert_eq!(
-            read,
-            Receipt {
-                noise: "portable".into(),
-                source: None,
-                hires: None,
-                safety: Safety::Clear,
-                ..receipt()
-            }
-        );
-    }
-
-    #[test]
-    fn other_pictures_have_no_receipt_and_other_files_are_errors() {
-        let mut file = Vec::new();
-        let picture = RgbImage::new(1, 1);
-        picture
-            .write_to(&mut std::io::Cursor::new(&mut file), image::ImageFormat::Png)
-            .unwrap();
-        assert_eq!(read_receipt(&file).unwrap(), None);
-        assert!(read_receipt(b"GIF89a").is_err());
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ pub mod extract;
 pub mod imagine;
 pub mod invite;
 pub mod models;
+pub mod receipt;
 pub mod run;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Invite(invite::InviteArgs),
     /// Generate pictures on the command line.
     Imagine(Box<imagine::ImagineArgs>),
+    /// Print how pictures were made, from the receipts in their files.
+    Receipt(receipt::ReceiptArgs),
     /// Read comments (JSON Lines) into liked and disliked attributes.
     Extract(extract::ExtractArgs),
     /// Measure what reads comments on labelled ones.
@@ -62,6 +65,7 @@ impl Cli {
             Command::Imagine(args) => {
                 tokio::task::spawn_blocking(move || imagine::run(*args, &config)).await?
             }
+            Command::Receipt(args) => receipt::run(&args),
             Command::Extract(args) => {
                 tokio::task::spawn_blocking(move || extract::run(args, &config)).await?
             }

@@ -104,7 +104,11 @@ mod tests {
                         width = 64\nheight = 64\nbeta = 0.5\n";
         for (name, before, after) in [
             ("base", "", "[refiner]\nmodel = 'fine'\n"),
-            ("fine", "loras = [{ path = 'ink.safetensors', weight = 0.5 }]\n", ""),
+            (
+                "fine",
+                "loras = [{ path = 'ink.safetensors', weight = 0.5 }]\n",
+                "",
+            ),
         ] {
             let text = format!("name = '{name}'\n{before}{defaults}{after}");
             std::fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();

@@ -14,7 +14,12 @@ const MAX_COUNT: u64 = 64;
 #[derive(Debug, Args)]
 pub struct ImagineArgs {
     /// What to show
-    pub(super) prompt: String,
+    #[arg(required_unless_present = "from")]
+    pub(super) prompt: Option<String>,
+
+    /// Draw the picture of this PNG file again, as the receipt in it says, but for what other options say
+    #[arg(long, value_name = "PICTURE")]
+    pub(super) from: Option<PathBuf>,
 
     /// A manifest's name (see config/models/), or a checkpoint: a folder in the diffusers layout or a .safetensors file
     #[arg(long, value_name = "NAME|PATH")]
@@ -29,12 +34,12 @@ pub struct ImagineArgs {
     pub(super) profile: Option<PathBuf>,
 
     /// Liked attributes, separated by commas
-    #[arg(long, value_name = "LIST", default_value = "")]
-    pub(super) like: String,
+    #[arg(long, value_name = "LIST")]
+    pub(super) like: Option<String>,
 
     /// Disliked attributes, separated by commas
-    #[arg(long, value_name = "LIST", default_value = "")]
-    pub(super) dislike: String,
+    #[arg(long, value_name = "LIST")]
+    pub(super) dislike: Option<String>,
 
     /// Degree of personalisation, 0 (none) to 1
     #[arg(long, value_name = "B")]
@@ -75,8 +80,8 @@ pub struct ImagineArgs {
     pub(super) guidance: Option<f64>,
 
     /// What to stay away from
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub(super) negative: String,
+    #[arg(long, value_name = "TEXT")]
+    pub(super) negative: Option<String>,
 
     /// ddim, ddpm, lcm, euler_a, euler, heun, dpmpp_2m, dpmpp_2m_sde, unipc; from euler_a on also with _karras, from euler
     /// on with _exponential
@@ -91,9 +96,9 @@ pub struct ImagineArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) image: Option<PathBuf>,
 
-    /// How far to move away from it: above 0 (hardly) to 1 (altogether)
-    #[arg(long, value_name = "S", default_value_t = 0.6, requires = "image")]
-    pub(super) strength: f64,
+    /// How far to move away from it: above 0 (hardly) to 1 (altogether); 0.6 if absent
+    #[arg(long, value_name = "S", requires = "image")]
+    pub(super) strength: Option<f64>,
 
     /// A second pass at a larger size: a factor such as 2, or width and height such as 1024x1536
     #[arg(long, value_name = "F|WxH")]
@@ -194,7 +199,7 @@ impl Larger {
 
 /// One step aside from a seed's noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Vary(Variation);
+pub(super) struct Vary(pub Variation);
 
 impl FromStr for Vary {
     type Err = String;
@@ -207,16 +212,6 @@ impl FromStr for Vary {
             share.parse().map_err(|_| wrong())?,
         );
         Ok(Self(Variation { seed, strength }))
-    }
-}
-
-impl Vary {
-    /// The variation of picture `k`.
-    pub fn of(self, k: u64) -> Variation {
-        Variation {
-            seed: self.0.seed.wrapping_add(k),
-            ..self.0
-        }
     }
 }
 
@@ -254,9 +249,9 @@ mod tests {
     fn variations_are_a_seed_and_a_share() {
         let vary: Vary = "42:0.35".parse().unwrap();
         assert_eq!(
-            vary.of(2),
+            vary.0,
             Variation {
-                seed: 44,
+                seed: 42,
                 strength: 0.35
             }
         );

@@ -2,31 +2,49 @@
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use tastemaker_diffusion::{GenerationParams, Hires, ModelInfo, Pipeline, SourceImage, Tensor, latents};
+use anyhow::{Context, bail, ensure};
+use tastemaker_diffusion::{
+    GenerationParams, Hires, ModelInfo, SourceImage, Tensor, Variation, latents, picture_hash,
+};
 use tastemaker_preference::Profile;
 
 use super::ImagineArgs;
-use crate::config::Config;
-use crate::engine;
+use crate::receipt::Receipt;
 
-/// The parameters of each picture, checked.
+/// How far a picture moves away from the one that it starts from, unless that is said.
+const STRENGTH: f64 = 0.6;
+
+/// The parameters of each picture, checked. `plain` are the model's defaults, `receipt` that of the picture to draw again.
 pub(super) fn requests(
     args: &ImagineArgs,
-    config: &Config,
-    pipeline: &Pipeline,
+    plain: GenerationParams,
+    receipt: Option<&Receipt>,
+    info: &ModelInfo,
 ) -> anyhow::Result<Vec<GenerationParams>> {
-    let info = pipeline.info();
-    let mut first = defaults(args, config)?;
-    (first.vp_plus, first.vp_minus) = preferences(args)?;
-    first.negative.clone_from(&args.negative);
+    let mut first = match receipt {
+        Some(receipt) => receipt.params(&plain)?,
+        None => plain,
+    };
+    if let Some(prompt) = &args.prompt {
+        first.prompt.clone_from(prompt);
+    }
+    if let Some((plus, minus)) = preferences(args)? {
+        (first.vp_plus, first.vp_minus) = (plus, minus);
+    }
+    if let Some(negative) = &args.negative {
+        first.negative.clone_from(negative);
+    }
     first.beta = args.beta.unwrap_or(first.beta);
     first.conditioning = args.conditioning.unwrap_or(first.conditioning);
-    first.seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    first.seed = match (args.seed, receipt) {
+        (Some(seed), _) => seed,
+        (None, Some(_)) => first.seed,
+        (None, None) => u64::from(rand::random::<u32>()),
+    };
     first.noise = args.noise.unwrap_or(first.noise);
     first.steps = args.steps.unwrap_or(first.steps);
     first.guidance = args.guidance.unwrap_or(first.guidance);
-    first.prompt_weights = !args.plain_brackets;
+    first.prompt_weights &= !args.plain_brackets;
     first.clip_skip = args.clip_skip.unwrap_or(first.clip_skip);
     first.scheduler = args.scheduler.unwrap_or(first.scheduler);
     let init = args.init_latents.as_deref().map(latents::load).transpose()?;
@@ -36,8 +54,19 @@ pub(super) fn requests(
         // The latents say the size better than a default does.
         (first.width, first.height) = size_of(latents, info)?;
     }
+    let before = receipt.and_then(|receipt| receipt.source.as_ref());
     if let Some(path) = &args.image {
-        first.source = Some(source(path, first.width, first.height, args.strength)?);
+        let strength = args.strength.or(before.map(|before| before.strength));
+        let source = source(path, first.width, first.height, strength.unwrap_or(STRENGTH))?;
+        if before.is_some_and(|before| before.hash != picture_hash(&source.image)) {
+            eprintln!(
+                "Note: {} is not the picture that it started from.",
+                path.display()
+            );
+        }
+        first.source = Some(source);
+    } else if before.is_some() {
+        bail!("the picture started from another one, which is not in its file: give that with --image");
     }
     if let Some(larger) = args.hires {
         let size = larger.of(first.width, first.height, info.vae_scale);
@@ -53,7 +82,14 @@ pub(super) fn requests(
     for k in 0..args.count {
         let mut params = first.clone();
         params.seed = first.seed.wrapping_add(k);
-        params.variations = args.vary.iter().map(|vary| vary.of(k)).collect();
+        let turned = |variation: &Variation| Variation {
+            seed: variation.seed.wrapping_add(k),
+            ..*variation
+        };
+        params.variations = match args.vary.is_empty() {
+            true => first.variations.iter().map(turned).collect(),
+            false => args.vary.iter().map(|vary| turned(&vary.0)).collect(),
+        };
         params.init_latents = init
             .as_ref()
             .map(|latents| row(latents, k, args.count))
@@ -79,23 +115,17 @@ fn source(path: &Path, width: usize, height: usize, strength: f64) -> anyhow::Re
     ))
 }
 
-fn defaults(args: &ImagineArgs, config: &Config) -> anyhow::Result<GenerationParams> {
-    let mut config = config.clone();
-    if let Some(name) = &args.model {
-        config.model.name.clone_from(name);
-    }
-    Ok(engine::manifest(&config)?.defaults(args.prompt.clone()))
-}
-
-/// VP+ and VP−.
-fn preferences(args: &ImagineArgs) -> anyhow::Result<(String, String)> {
+/// VP+ and VP−, if any are given.
+fn preferences(args: &ImagineArgs) -> anyhow::Result<Option<(String, String)>> {
     let Some(path) = &args.profile else {
-        return Ok((args.like.clone(), args.dislike.clone()));
+        let given = args.like.is_some() || args.dislike.is_some();
+        let list = |list: &Option<String>| list.clone().unwrap_or_default();
+        return Ok(given.then(|| (list(&args.like), list(&args.dislike))));
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let profile =
         Profile::from_json(&text).with_context(|| format!("{} is not a profile", path.display()))?;
-    Ok((profile.vp_plus(), profile.vp_minus()))
+    Ok(Some((profile.vp_plus(), profile.vp_minus())))
 }
 
 fn size_of(latents: &Tensor, info: &ModelInfo) -> anyhow::Result<(usize, usize)> {

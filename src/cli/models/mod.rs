@@ -44,7 +44,7 @@ pub async fn run(args: ModelsArgs, config: Config) -> anyhow::Result<()> {
 }
 
 /// Writes lines to standard output; whoever stops reading has seen enough.
-fn print(text: &str) -> anyhow::Result<()> {
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
     use std::io::{ErrorKind, Write as _};
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
