@@ -124,6 +124,14 @@ impl ModelManifest {
         let text = std::fs::read_to_string(path).map_err(|error| DiffusionError::io(path, error))?;
         let mut manifest: Self =
             toml::from_str(&text).map_err(|error| DiffusionError::malformed(path, error.message()))?;
+        let given = manifest.scheduler_config.steps();
+        if let Some(given) = given.filter(|&given| given != manifest.defaults.steps) {
+            let reason = format!(
+                "`scheduler_config` lists {given} steps, but `defaults.steps` is {}",
+                manifest.defaults.steps
+            );
+            return Err(DiffusionError::malformed(path, reason));
+        }
         if let Some(folder) = path.parent() {
             let companions = [&mut manifest.taesd, &mut manifest.safety_checker];
             let companions = companions.into_iter().flatten().map(|it| &mut it.path);
@@ -162,7 +170,7 @@ impl ModelManifest {
             device: DeviceChoice::Auto,
             dtype: self.dtype,
             vp_norm: self.vp_norm,
-            scheduler: self.scheduler_config,
+            scheduler: self.scheduler_config.clone(),
             tokenizer: self.tokenizer.clone(),
             loras: self.loras.clone(),
             preview: self.preview.clone(),
@@ -267,6 +275,23 @@ beta = 0.6
         assert_eq!(overrides.timestep_spacing, Some(TimestepSpacing::Trailing));
         let text = text.replace("trailing", "sideways");
         assert!(load(&text).unwrap_err().to_string().contains("sideways"));
+    }
+
+    #[test]
+    fn a_distilled_models_manifest_lists_its_steps() {
+        let listed = |list: &str, steps: usize| {
+            let text = MANIFEST.replace("steps = 20", &format!("steps = {steps}"));
+            load(&format!("{text}[scheduler_config]\n{list}\n"))
+        };
+        let manifest = listed("timesteps = [999, 749, 499, 249]", 4).unwrap();
+        let options = manifest.load_options();
+        assert_eq!(options.scheduler.timesteps, Some(vec![999, 749, 499, 249]));
+        assert!(listed("sigmas = [14.6, 2.0, 0.0]", 2).is_ok());
+        let error = listed("timesteps = [999, 499]", 4).unwrap_err().to_string();
+        assert!(
+            error.contains("lists 2 steps") && error.contains("is 4"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub struct ImagineArgs {
     pub(super) negative: Option<String>,
 
     /// ddim, ddpm, lcm, euler_a, euler, heun, dpmpp_2m, dpmpp_2m_sde, unipc; from euler_a on also with _karras, from euler
-    /// on with _exponential
+    /// on with _exponential and _beta
     #[arg(long, value_name = "NAME")]
     pub(super) scheduler: Option<SchedulerKind>,
 

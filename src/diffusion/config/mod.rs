@@ -22,7 +22,7 @@ use crate::error::{DiffusionError, Result};
 
 pub(crate) use model_index::{ModelIndex, PipelineFamily};
 pub(crate) use safety::{ClipVisionConfig, ImageProcessorConfig};
-pub(crate) use scheduler::{BetaSchedule, SchedulerConfig, SolverType};
+pub(crate) use scheduler::{BetaSchedule, GivenSteps, SchedulerConfig, SolverType};
 pub use scheduler::{PredictionType, SchedulerOverrides, TimestepSpacing};
 pub(crate) use text_encoder::TextEncoderConfig;
 pub(crate) use unet::{MidBlock, UNetConfig};

@@ -104,7 +104,7 @@ enum Interpolation {
 
 /// Settings that stand in for those of the checkpoint's own file, where that is missing or says something else than how
 /// the model was trained: the base model's file beside distilled weights, say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchedulerOverrides {
     /// What the denoiser's output stands for.
@@ -115,6 +115,63 @@ pub struct SchedulerOverrides {
     pub rescale_betas_zero_snr: Option<bool>,
     /// Steps that a latent consistency model was distilled on.
     pub original_inference_steps: Option<usize>,
+    /// The training timesteps that a picture's steps fall on, falling, in place of any number of spaced ones: diffusers'
+    /// `timesteps=`, as distilled models publish them. Pictures then take as many steps as there are.
+    pub timesteps: Option<Vec<usize>>,
+    /// The noise levels that a picture's steps begin at, falling, and the one where the last ends: diffusers' `sigmas=`.
+    /// Pictures then take one step less than there are.
+    pub sigmas: Option<Vec<f64>>,
+}
+
+impl SchedulerOverrides {
+    /// How many steps are listed, if any are.
+    pub fn steps(&self) -> Option<usize> {
+        let timesteps = self.timesteps.as_ref().map(Vec::len);
+        timesteps.or(self.sigmas.as_ref().map(|sigmas| sigmas.len().saturating_sub(1)))
+    }
+}
+
+/// The steps that a model was made for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum GivenSteps {
+    /// Training timesteps, falling.
+    Timesteps(Vec<usize>),
+    /// Noise levels, falling, with the one after the last step.
+    Sigmas(Vec<f64>),
+}
+
+impl GivenSteps {
+    /// How many steps these are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Timesteps(timesteps) => timesteps.len(),
+            Self::Sigmas(sigmas) => sigmas.len().saturating_sub(1),
+        }
+    }
+
+    fn check(&self, path: &Path, train_timesteps: usize) -> Result<()> {
+        let (key, fits, supported) = match self {
+            Self::Timesteps(all) => {
+                let falls = all.windows(2).all(|pair| pair[0] > pair[1]);
+                let fits = falls && all.first().is_some_and(|&first| first < train_timesteps);
+                (
+                    "timesteps",
+                    fits,
+                    format!("falling numbers below {train_timesteps}"),
+                )
+            }
+            Self::Sigmas(all) => {
+                let falls = all.windows(2).all(|pair| pair[0] > pair[1]);
+                let bounded = all.iter().all(|sigma| sigma.is_finite() && *sigma >= 0.0);
+                let supported = "two falling numbers or more, the last at least 0".to_owned();
+                ("sigmas", falls && bounded && all.len() > 1, supported)
+            }
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(unsupported(path, key, format!("{self:?}"), &supported)),
+        }
+    }
 }
 
 /// The settings in the file.
@@ -144,6 +201,8 @@ pub(crate) struct SchedulerConfig {
     pub use_karras_sigmas: bool,
     #[serde(default)]
     pub use_exponential_sigmas: bool,
+    #[serde(default)]
+    pub use_beta_sigmas: bool,
     pub sigma_min: Option<f64>,
     pub sigma_max: Option<f64>,
     #[serde(default)]
@@ -173,6 +232,9 @@ pub(crate) struct SchedulerConfig {
     /// Whether diffusers' SD 1.x pipeline corrects outdated settings, see the methods.
     #[serde(skip)]
     corrected: bool,
+    /// What a manifest lists.
+    #[serde(skip)]
+    pub given: Option<GivenSteps>,
 }
 
 // The defaults shared by diffusers' scheduler classes.
@@ -215,7 +277,6 @@ impl SchedulerConfig {
             &object,
             &[
                 ("thresholding", &off),
-                ("use_beta_sigmas", &off),
                 ("use_lu_lambdas", &off),
                 ("use_flow_sigmas", &off),
                 ("use_dynamic_shifting", &off),
@@ -259,12 +320,39 @@ impl SchedulerConfig {
             timestep_spacing,
             rescale_betas_zero_snr,
             original_inference_steps,
+            ref timesteps,
+            ref sigmas,
         } = *overrides;
         self.prediction_type = prediction_type.unwrap_or(self.prediction_type);
         self.timestep_spacing = timestep_spacing.or(self.timestep_spacing);
         self.rescale_betas_zero_snr = rescale_betas_zero_snr.unwrap_or(self.rescale_betas_zero_snr);
         self.original_inference_steps = original_inference_steps.unwrap_or(self.original_inference_steps);
+        self.given = match (timesteps.clone(), sigmas.clone()) {
+            (Some(_), Some(_)) => {
+                let reason = "`timesteps` and `sigmas` exclude each other";
+                return Err(DiffusionError::malformed(path, reason));
+            }
+            (Some(timesteps), None) => Some(GivenSteps::Timesteps(timesteps)),
+            (None, Some(sigmas)) => Some(GivenSteps::Sigmas(sigmas)),
+            (None, None) => None,
+        };
         self.check(path)
+    }
+
+    /// The timesteps that a manifest lists.
+    pub fn given_timesteps(&self) -> Option<Vec<f64>> {
+        match &self.given {
+            Some(GivenSteps::Timesteps(all)) => Some(all.iter().map(|&t| t as f64).collect()),
+            _ => None,
+        }
+    }
+
+    /// The noise levels that a manifest lists.
+    pub fn given_sigmas(&self) -> Option<&[f64]> {
+        match &self.given {
+            Some(GivenSteps::Sigmas(all)) => Some(all),
+            _ => None,
+        }
     }
 
     fn check(&self, path: &Path) -> Result<()> {
@@ -291,9 +379,18 @@ impl SchedulerConfig {
                 &format!("1 to {}", self.num_train_timesteps),
             ));
         }
-        if self.use_karras_sigmas && self.use_exponential_sigmas {
-            let reason = "`use_karras_sigmas` and `use_exponential_sigmas` exclude each other";
+        let spacings = [
+            self.use_karras_sigmas,
+            self.use_exponential_sigmas,
+            self.use_beta_sigmas,
+        ];
+        if spacings.into_iter().filter(|&on| on).count() > 1 {
+            let reason =
+                "`use_karras_sigmas`, `use_exponential_sigmas` and `use_beta_sigmas` exclude each other";
             return Err(DiffusionError::malformed(path, reason));
+        }
+        if let Some(given) = &self.given {
+            given.check(path, self.num_train_timesteps)?;
         }
         match &self.trained_betas {
             Some(betas) if betas.len() != self.num_train_timesteps => {

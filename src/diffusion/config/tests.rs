@@ -98,7 +98,10 @@ fn other_schedulers_and_settings_are_refused() {
             "_class_name",
         ),
         (r#"{"_class_name": "EDMEulerScheduler"}"#, "_class_name"),
-        (r#"{"use_beta_sigmas": true}"#, "use_beta_sigmas"),
+        (
+            r#"{"use_beta_sigmas": true, "use_karras_sigmas": true}"#,
+            "use_beta_sigmas",
+        ),
         (r#"{"solver_order": 4}"#, "solver_order"),
         (r#"{"predict_x0": false}"#, "predict_x0"),
         (r#"{"variance_type": "learned_range"}"#, "variance_type"),
@@ -132,7 +135,24 @@ fn a_manifest_stands_in_for_the_schedulers_file() {
         original_inference_steps: Some(1001),
         ..overrides
     };
-    assert!(config.override_with(&wrong, &path).is_err());
+    assert!(config.clone().override_with(&wrong, &path).is_err());
+    for (timesteps, sigmas, key) in [
+        (Some(vec![]), None, "timesteps"),
+        (Some(vec![999, 999]), None, "timesteps"),
+        (Some(vec![1000, 5]), None, "timesteps"),
+        (None, Some(vec![1.0]), "sigmas"),
+        (None, Some(vec![1.0, f64::NAN]), "sigmas"),
+        (None, Some(vec![1.0, -0.5]), "sigmas"),
+        (Some(vec![5]), Some(vec![1.0, 0.0]), "exclude each other"),
+    ] {
+        let wrong = SchedulerOverrides {
+            timesteps,
+            sigmas,
+            ..Default::default()
+        };
+        let error = config.clone().override_with(&wrong, &path).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 /// The keys that published `unet/config.json` files have, with the values that matter here.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::*;
 use crate::SchedulerKind;
-use crate::config::SchedulerConfig;
+use crate::config::{GivenSteps, SchedulerConfig};
 use crate::schedulers::Scheduler;
 
 /// Steps in all, and steps left out, as in `make_schedulers.py`.
@@ -13,15 +13,23 @@ const STARTS: [(usize, usize); 6] = [(4, 1), (4, 3), (9, 4), (20, 1), (20, 12), 
 struct Golden {
     tensors: HashMap<String, Tensor>,
     schedules: serde_json::Value,
+    /// Lists of timesteps and of noise levels.
+    lists: serde_json::Value,
 }
 
 impl Golden {
     fn read() -> Self {
-        let text = std::fs::read_to_string(folder().join("schedulers.json")).unwrap();
+        let json = |name: &str| {
+            let text = std::fs::read_to_string(folder().join(name)).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let load = |name: &str| candle_core::safetensors::load(folder().join(name), &Device::Cpu).unwrap();
+        let mut tensors = load("schedulers.safetensors");
+        tensors.extend(load("lists.safetensors"));
         Self {
-            tensors: candle_core::safetensors::load(folder().join("schedulers.safetensors"), &Device::Cpu)
-                .unwrap(),
-            schedules: serde_json::from_str(&text).unwrap(),
+            tensors,
+            schedules: json("schedulers.json"),
+            lists: json("lists.json"),
         }
     }
 
@@ -35,7 +43,7 @@ impl Golden {
     /// The tensors of one kind: what their keys say, in `parts` parts, and their rows.
     fn each<'a>(&'a self, kind: &'a str, parts: usize) -> impl Iterator<Item = (Vec<&'a str>, &'a Tensor)> {
         self.tensors.iter().filter_map(move |(key, tensor)| {
-            let key: Vec<_> = key.strip_prefix(kind)?.split('/').skip(1).collect();
+            let key: Vec<_> = key.strip_prefix(kind)?.strip_prefix('/')?.split('/').collect();
             assert_eq!(key.len(), parts);
             Some((key, tensor))
         })
@@ -158,4 +166,48 @@ fn samplers_that_begin_in_the_middle_agree() {
         }
     }
     comparison.finish(1_000);
+}
+
+#[test]
+fn samplers_on_given_steps_agree() {
+    let golden = Golden::read();
+    let mut comparison = Comparison::default();
+    for kind in ["timesteps", "sigmas"] {
+        for (key, expected) in golden.each(kind, 5) {
+            let mut config = golden.config(key[1], key[2], key[3]);
+            let list = golden.lists[kind][key[0]].clone();
+            let given = match kind {
+                "timesteps" => GivenSteps::Timesteps(serde_json::from_value(list).unwrap()),
+                _ => GivenSteps::Sigmas(serde_json::from_value(list).unwrap()),
+            };
+            let steps = given.count();
+            config.given = Some(given);
+            let sampler: SchedulerKind = key[4].parse().unwrap();
+            let what = format!("{kind} {}", key.join("/"));
+            let part = |from| expected.narrow(0, from, 2).unwrap();
+            // Where diffusers divides by zero, nothing is to be compared.
+            if !length(&part(0)).is_finite() {
+                continue;
+            }
+
+            let mut scheduler = sampler.build(&config, steps).unwrap();
+            let latents = (&golden.tensors["init"] * scheduler.init_noise_sigma()).unwrap();
+            let rounding = f32::EPSILON / 4.0 * length(&latents) / length(&part(0));
+            let found = golden.run(&mut *scheduler, latents, 0);
+            comparison.add_within(TOLERANCE + rounding, &what, &found, &part(0));
+            if steps == 1 {
+                continue;
+            }
+            let mut scheduler = sampler.build(&config, steps).unwrap();
+            let begin = scheduler.order();
+            let noise = golden.tensors["noise"].get(7).unwrap();
+            let noised = scheduler
+                .add_noise(&golden.tensors["clean"], &noise, begin)
+                .unwrap();
+            comparison.add(&what, &noised.flatten_all().unwrap(), &part(2));
+            let end = golden.run(&mut *scheduler, noised, begin);
+            comparison.add(&what, &end, &part(4));
+        }
+    }
+    comparison.finish(500);
 }

@@ -24,13 +24,15 @@ pub(super) struct DdpmScheduler {
 impl DdpmScheduler {
     pub fn new(config: &SchedulerConfig, steps: usize) -> Self {
         let table = alphas_cumprod(config);
-        let timesteps = timesteps(
-            config.timestep_spacing.unwrap_or(TimestepSpacing::Leading),
-            config.num_train_timesteps,
-            steps,
-            config.steps_offset(CLASS),
-            true,
-        );
+        let timesteps = config.given_timesteps().unwrap_or_else(|| {
+            timesteps(
+                config.timestep_spacing.unwrap_or(TimestepSpacing::Leading),
+                config.num_train_timesteps,
+                steps,
+                config.steps_offset(CLASS),
+                true,
+            )
+        });
         let at = |step: usize| timesteps.get(step).map_or(1.0, |&t| table[t as usize]);
         let alphas = (0..steps).map(|step| (at(step), at(step + 1))).collect();
         Self {

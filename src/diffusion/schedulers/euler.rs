@@ -22,7 +22,9 @@ impl EulerTables {
         let table = sigmas(config);
         let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Linspace);
         let offset = config.steps_offset(class);
-        let mut timesteps = timesteps(spacing, config.num_train_timesteps, steps, offset, false);
+        let mut timesteps = config
+            .given_timesteps()
+            .unwrap_or_else(|| timesteps(spacing, config.num_train_timesteps, steps, offset, false));
         timesteps.iter_mut().for_each(|t| *t = single(*t));
         let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
         // One level more than there are steps, the last being where they end.
@@ -33,10 +35,17 @@ impl EulerTables {
                 .map(f64::exp)
                 .collect();
         }
+        let logs = logarithms(&table);
+        if let Some(levels) = config.given_sigmas() {
+            sigmas = levels.to_vec();
+            timesteps = levels[..steps]
+                .iter()
+                .map(|&sigma| single(time_of_sigma(&logs, single(sigma))))
+                .collect();
+        }
         let min = config.sigma_min.unwrap_or(sigmas[sigmas.len() - 1]);
         let max = config.sigma_max.unwrap_or(sigmas[0]);
         if let Some(spread) = spread(sigma_spacing, min, max, steps) {
-            let logs = logarithms(&table);
             sigmas = spread;
             timesteps = sigmas
                 .iter()

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::SchedulerConfig;
+use crate::config::{GivenSteps, SchedulerConfig};
 use crate::error::DiffusionError;
 
 /// Chooses a sampler.
@@ -22,6 +22,8 @@ pub enum SchedulerKind {
     EulerKarras,
     /// Euler with noise levels evenly spaced in their logarithm.
     EulerExponential,
+    /// Euler with noise levels spaced by the beta distribution: more at both ends.
+    EulerBeta,
     /// Euler that removes more noise than it must and adds fresh noise, which keeps changing the picture.
     EulerAncestral,
     /// The same with Karras' spacing.
@@ -32,31 +34,39 @@ pub enum SchedulerKind {
     HeunKarras,
     /// The same with exponential spacing.
     HeunExponential,
+    /// The same, spaced by the beta distribution.
+    HeunBeta,
     /// DPM-Solver++(2M): deterministic, second order; good from about 15 steps.
     Dpmpp2m,
     /// The same with Karras' spacing.
     Dpmpp2mKarras,
     /// The same with exponential spacing.
     Dpmpp2mExponential,
+    /// The same, spaced by the beta distribution.
+    Dpmpp2mBeta,
     /// DPM-Solver++(2M) on the stochastic equation: adds fresh noise at every step.
     Dpmpp2mSde,
     /// The same with Karras' spacing.
     Dpmpp2mSdeKarras,
     /// The same with exponential spacing.
     Dpmpp2mSdeExponential,
+    /// The same, spaced by the beta distribution.
+    Dpmpp2mSdeBeta,
     /// UniPC: deterministic predictor and corrector, second order; good from about 8 steps.
     UniPc,
     /// The same with Karras' spacing.
     UniPcKarras,
     /// The same with exponential spacing.
     UniPcExponential,
+    /// The same, spaced by the beta distribution.
+    UniPcBeta,
     /// Latent consistency models: 1 to 8 steps, and only for checkpoints distilled for it.
     Lcm,
 }
 
 impl SchedulerKind {
     /// All samplers, in the order they are listed to people.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::Ddim,
         Self::Ddpm,
         Self::Euler,
@@ -77,6 +87,11 @@ impl SchedulerKind {
         Self::Dpmpp2mExponential,
         Self::Dpmpp2mSdeExponential,
         Self::UniPcExponential,
+        Self::EulerBeta,
+        Self::HeunBeta,
+        Self::Dpmpp2mBeta,
+        Self::Dpmpp2mSdeBeta,
+        Self::UniPcBeta,
     ];
 
     /// The name used in commands, manifests and receipts.
@@ -87,20 +102,25 @@ impl SchedulerKind {
             Self::Euler => "euler",
             Self::EulerKarras => "euler_karras",
             Self::EulerExponential => "euler_exponential",
+            Self::EulerBeta => "euler_beta",
             Self::EulerAncestral => "euler_a",
             Self::EulerAncestralKarras => "euler_a_karras",
             Self::Heun => "heun",
             Self::HeunKarras => "heun_karras",
             Self::HeunExponential => "heun_exponential",
+            Self::HeunBeta => "heun_beta",
             Self::Dpmpp2m => "dpmpp_2m",
             Self::Dpmpp2mKarras => "dpmpp_2m_karras",
             Self::Dpmpp2mExponential => "dpmpp_2m_exponential",
+            Self::Dpmpp2mBeta => "dpmpp_2m_beta",
             Self::Dpmpp2mSde => "dpmpp_2m_sde",
             Self::Dpmpp2mSdeKarras => "dpmpp_2m_sde_karras",
             Self::Dpmpp2mSdeExponential => "dpmpp_2m_sde_exponential",
+            Self::Dpmpp2mSdeBeta => "dpmpp_2m_sde_beta",
             Self::UniPc => "unipc",
             Self::UniPcKarras => "unipc_karras",
             Self::UniPcExponential => "unipc_exponential",
+            Self::UniPcBeta => "unipc_beta",
             Self::Lcm => "lcm",
         }
     }
@@ -111,11 +131,13 @@ impl SchedulerKind {
     /// passes a step). DPM-Solver++(2M) stands in for them: deterministic as they are, and as good in fewer passes.
     /// KDPM2's ancestral form becomes ancestral Euler, the stochastic DPM-Solvers the stochastic DPM-Solver++.
     pub(crate) fn of_config(config: &SchedulerConfig) -> Self {
-        let of_spacing = |plain, karras, exponential| {
+        let of_spacing = |[plain, karras, exponential, beta]: [Self; 4]| {
             if config.use_karras_sigmas {
                 karras
             } else if config.use_exponential_sigmas {
                 exponential
+            } else if config.use_beta_sigmas {
+                beta
             } else {
                 plain
             }
@@ -125,15 +147,73 @@ impl SchedulerKind {
             "DDPMScheduler" => Self::Ddpm,
             "LCMScheduler" => Self::Lcm,
             "EulerAncestralDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" => Self::EulerAncestral,
-            "EulerDiscreteScheduler" => of_spacing(Self::Euler, Self::EulerKarras, Self::EulerExponential),
-            "HeunDiscreteScheduler" => of_spacing(Self::Heun, Self::HeunKarras, Self::HeunExponential),
-            "UniPCMultistepScheduler" => of_spacing(Self::UniPc, Self::UniPcKarras, Self::UniPcExponential),
-            class if class == "DPMSolverSDEScheduler" || config.is_stochastic() => of_spacing(
+            "EulerDiscreteScheduler" => of_spacing([
+                Self::Euler,
+                Self::EulerKarras,
+                Self::EulerExponential,
+                Self::EulerBeta,
+            ]),
+            "HeunDiscreteScheduler" => of_spacing([
+                Self::Heun,
+                Self::HeunKarras,
+                Self::HeunExponential,
+                Self::HeunBeta,
+            ]),
+            "UniPCMultistepScheduler" => of_spacing([
+                Self::UniPc,
+                Self::UniPcKarras,
+                Self::UniPcExponential,
+                Self::UniPcBeta,
+            ]),
+            class if class == "DPMSolverSDEScheduler" || config.is_stochastic() => of_spacing([
                 Self::Dpmpp2mSde,
                 Self::Dpmpp2mSdeKarras,
                 Self::Dpmpp2mSdeExponential,
+                Self::Dpmpp2mSdeBeta,
+            ]),
+            _ => of_spacing([
+                Self::Dpmpp2m,
+                Self::Dpmpp2mKarras,
+                Self::Dpmpp2mExponential,
+                Self::Dpmpp2mBeta,
+            ]),
+        }
+    }
+
+    /// Checks that the sampler can run on the steps that are given, and makes as many.
+    ///
+    /// # Errors
+    /// If it cannot, as diffusers' class cannot, or another number is asked for.
+    pub(super) fn check_given(self, given: &GivenSteps, steps: usize) -> Result<(), DiffusionError> {
+        let (what, takes) = match given {
+            GivenSteps::Timesteps(_) => (
+                "timesteps",
+                &[
+                    Self::Ddpm,
+                    Self::Euler,
+                    Self::Heun,
+                    Self::Dpmpp2m,
+                    Self::Dpmpp2mSde,
+                    Self::Lcm,
+                ][..],
             ),
-            _ => of_spacing(Self::Dpmpp2m, Self::Dpmpp2mKarras, Self::Dpmpp2mExponential),
+            GivenSteps::Sigmas(_) => ("noise levels", &[Self::Euler][..]),
+        };
+        if !takes.contains(&self) {
+            let names: Vec<_> = takes.iter().map(|kind| kind.name()).collect();
+            let problem = format!(
+                "`{self}` cannot run on the list of {what} that this model's manifest has; choose of {}",
+                names.join(", ")
+            );
+            return Err(DiffusionError::invalid("scheduler", problem));
+        }
+        match given.count() {
+            count if count == steps => Ok(()),
+            count => {
+                let problem =
+                    format!("must be {count} with this model, whose manifest lists its {what}, not {steps}");
+                Err(DiffusionError::invalid("steps", problem))
+            }
         }
     }
 }

@@ -26,16 +26,10 @@ impl LcmScheduler {
     /// # Errors
     /// If more steps are asked for than the model was distilled on: those it takes are a part of them.
     pub fn new(config: &SchedulerConfig, steps: usize) -> crate::error::Result<Self> {
-        let original = config.original_inference_steps;
-        if steps > original {
-            let problem = format!("must be at most {original} with `lcm` and this model, not {steps}");
-            return Err(DiffusionError::invalid("steps", problem));
-        }
-        let stride = config.num_train_timesteps / original;
-        let timesteps: Vec<_> = (0..steps)
-            .map(|i| (i as f64 * (original as f64 / steps as f64)).floor() as usize)
-            .map(|index| ((original - index) * stride - 1) as f64)
-            .collect();
+        let timesteps = match config.given_timesteps() {
+            Some(timesteps) => timesteps,
+            None => distilled_on(config, steps)?,
+        };
         let table = alphas_cumprod(config);
         Ok(Self {
             alphas: timesteps.iter().map(|&t| table[t as usize]).collect(),
@@ -45,6 +39,20 @@ impl LcmScheduler {
             timestep_scaling: config.timestep_scaling,
         })
     }
+}
+
+/// Some of the timesteps that the model was distilled on, as evenly as they allow.
+fn distilled_on(config: &SchedulerConfig, steps: usize) -> crate::error::Result<Vec<f64>> {
+    let original = config.original_inference_steps;
+    if steps > original {
+        let problem = format!("must be at most {original} with `lcm` and this model, not {steps}");
+        return Err(DiffusionError::invalid("steps", problem));
+    }
+    let stride = config.num_train_timesteps / original;
+    Ok((0..steps)
+        .map(|i| (i as f64 * (original as f64 / steps as f64)).floor() as usize)
+        .map(|index| ((original - index) * stride - 1) as f64)
+        .collect())
 }
 
 impl Scheduler for LcmScheduler {

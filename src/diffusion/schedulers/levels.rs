@@ -36,7 +36,7 @@ pub(super) struct Rules {
     pub lambda_min: Option<f64>,
     /// Whether Karras' levels are put on whole timesteps by cutting instead of rounding.
     pub cut_karras: bool,
-    /// Whether the last level of a Karras or exponential spacing comes twice where the schedule ends above 0.
+    /// Whether the last level of a spacing other than the plain one comes twice where the schedule ends above 0.
     pub repeat_last: bool,
 }
 
@@ -74,14 +74,16 @@ impl Levels {
     pub fn new(config: &SchedulerConfig, steps: usize, spacing: SigmaSpacing, rules: &Rules) -> Self {
         let table = sigmas(config);
         let logs = logarithms(&table);
-        let mut timesteps = whole_timesteps(config, &logs, steps, rules);
+        let mut timesteps = config
+            .given_timesteps()
+            .unwrap_or_else(|| whole_timesteps(config, &logs, steps, rules));
         let mut last = table[0];
         let mut sigmas: Vec<_> = timesteps.iter().map(|&t| interpolate(&table, t)).collect();
         let min = config.sigma_min.unwrap_or(table[0]);
         let max = config.sigma_max.unwrap_or(table[table.len() - 1]);
         if let Some(spread) = spread(spacing, min, max, steps) {
             sigmas = spread;
-            let cut = rules.cut_karras || spacing == SigmaSpacing::Exponential;
+            let cut = rules.cut_karras || spacing != SigmaSpacing::Karras;
             timesteps = sigmas
                 .iter()
                 .map(|&sigma| time_of_sigma(&logs, sigma))

@@ -6,6 +6,7 @@
 //! for 61, 103 and others, ending at timestep −1. Where diffusers divides by zero (two equal noise levels; no signal left
 //! and noise predicted), the result here is finite. Heun's method honours a schedule that ends in pure noise.
 
+mod beta;
 mod ddim;
 mod ddpm;
 mod dpmpp;
@@ -93,13 +94,16 @@ impl SchedulerKind {
     /// Makes the sampler for a picture of `steps` steps (1 to the number of training timesteps).
     ///
     /// # Errors
-    /// If the sampler cannot make so many steps with this model.
+    /// If the sampler cannot make so many steps with this model, or not on the steps that its manifest lists.
     pub(crate) fn build(
         self,
         config: &SchedulerConfig,
         steps: usize,
     ) -> crate::error::Result<Box<dyn Scheduler>> {
-        use SigmaSpacing::{Exponential, Karras, Plain};
+        use SigmaSpacing::{Beta, Exponential, Karras, Plain};
+        if let Some(given) = &config.given {
+            self.check_given(given, steps)?;
+        }
         let dpmpp = |spacing| Box::new(DpmppScheduler::new(config, steps, spacing, false));
         let dpmpp_sde = |spacing| Box::new(DpmppScheduler::new(config, steps, spacing, true));
         Ok(match self {
@@ -108,20 +112,25 @@ impl SchedulerKind {
             Self::Euler => Box::new(EulerScheduler::new(config, steps, Plain)),
             Self::EulerKarras => Box::new(EulerScheduler::new(config, steps, Karras)),
             Self::EulerExponential => Box::new(EulerScheduler::new(config, steps, Exponential)),
+            Self::EulerBeta => Box::new(EulerScheduler::new(config, steps, Beta)),
             Self::EulerAncestral => Box::new(EulerAncestralScheduler::new(config, steps, Plain)),
             Self::EulerAncestralKarras => Box::new(EulerAncestralScheduler::new(config, steps, Karras)),
             Self::Heun => Box::new(HeunScheduler::new(config, steps, Plain)),
             Self::HeunKarras => Box::new(HeunScheduler::new(config, steps, Karras)),
             Self::HeunExponential => Box::new(HeunScheduler::new(config, steps, Exponential)),
+            Self::HeunBeta => Box::new(HeunScheduler::new(config, steps, Beta)),
             Self::Dpmpp2m => dpmpp(Plain),
             Self::Dpmpp2mKarras => dpmpp(Karras),
             Self::Dpmpp2mExponential => dpmpp(Exponential),
+            Self::Dpmpp2mBeta => dpmpp(Beta),
             Self::Dpmpp2mSde => dpmpp_sde(Plain),
             Self::Dpmpp2mSdeKarras => dpmpp_sde(Karras),
             Self::Dpmpp2mSdeExponential => dpmpp_sde(Exponential),
+            Self::Dpmpp2mSdeBeta => dpmpp_sde(Beta),
             Self::UniPc => Box::new(UniPcScheduler::new(config, steps, Plain)),
             Self::UniPcKarras => Box::new(UniPcScheduler::new(config, steps, Karras)),
             Self::UniPcExponential => Box::new(UniPcScheduler::new(config, steps, Exponential)),
+            Self::UniPcBeta => Box::new(UniPcScheduler::new(config, steps, Beta)),
             Self::Lcm => Box::new(LcmScheduler::new(config, steps)?),
         })
     }

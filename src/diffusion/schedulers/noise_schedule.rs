@@ -4,6 +4,7 @@
 //! diffusers rounds it. It matters in two places: Karras' spacing rounds to whole timesteps, where one bit can tip the
 //! balance, and at very high noise the samplers subtract nearly equal numbers.
 
+use super::beta::quantile;
 use crate::config::{BetaSchedule, PredictionType, SchedulerConfig, TimestepSpacing};
 
 /// ᾱ at the last timestep when the schedule ends in pure noise: small instead of 0, so that the noise level is finite.
@@ -17,7 +18,12 @@ pub(super) enum SigmaSpacing {
     Karras,
     /// Evenly in their logarithm.
     Exponential,
+    /// At quantiles of the beta distribution, which puts more steps at both ends.
+    Beta,
 }
+
+/// Both parameters of the beta distribution, as in diffusers.
+const BETA: f64 = 0.6;
 
 /// Karras' ρ (Karras et al. 2022, section 3): how much the steps crowd at low noise.
 const RHO: f64 = 7.0;
@@ -202,6 +208,13 @@ pub(super) fn spread(spacing: SigmaSpacing, min: f64, max: f64, count: usize) ->
         SigmaSpacing::Exponential => {
             let logarithms = linspace(max.ln(), min.ln(), count).into_iter();
             Some(logarithms.map(f64::exp).collect())
+        }
+        SigmaSpacing::Beta => {
+            let ramp = linspace(0.0, 1.0, count).into_iter();
+            Some(
+                ramp.map(|share| min + quantile(1.0 - share, BETA) * (max - min))
+                    .collect(),
+            )
         }
         SigmaSpacing::Karras => {
             let (min, max) = (min.powf(1.0 / RHO), max.powf(1.0 / RHO));

@@ -2,6 +2,7 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::GivenSteps;
 
 const SCHEDULES: [&str; 7] = [
     r#"{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}"#,
@@ -209,4 +210,38 @@ fn trailing_gives_the_steps_asked_for_where_floating_point_ranges_give_more() {
         noise_schedule::trailing(1000, 1000, 4),
         [999.0, 749.0, 499.0, 249.0]
     );
+}
+
+#[test]
+fn given_steps_are_for_samplers_that_take_them_and_for_their_number() {
+    let mut config = SchedulerConfig::from_json("{}");
+    config.given = Some(GivenSteps::Timesteps(vec![900, 400, 3]));
+    let scheduler = SchedulerKind::Dpmpp2m.build(&config, 3).unwrap();
+    assert_eq!(scheduler.timesteps(), [900.0, 400.0, 3.0]);
+    let error = |kind: SchedulerKind, steps, config: &SchedulerConfig| {
+        kind.build(config, steps).err().unwrap().to_string()
+    };
+    let wrong = error(SchedulerKind::Euler, 4, &config);
+    assert!(
+        wrong.starts_with("steps") && wrong.contains("must be 3"),
+        "{wrong}"
+    );
+    for kind in [
+        SchedulerKind::Ddim,
+        SchedulerKind::UniPc,
+        SchedulerKind::EulerKarras,
+    ] {
+        let wrong = error(kind, 3, &config);
+        assert!(
+            wrong.contains(kind.name()) && wrong.contains("dpmpp_2m"),
+            "{wrong}"
+        );
+    }
+    config.given = Some(GivenSteps::Sigmas(vec![9.0, 1.0, 0.0]));
+    assert_eq!(
+        SchedulerKind::Euler.build(&config, 2).unwrap().timesteps().len(),
+        2
+    );
+    let wrong = error(SchedulerKind::Heun, 2, &config);
+    assert!(wrong.contains("noise levels"), "{wrong}");
 }
