@@ -26,7 +26,8 @@ static MODEL: LazyLock<(Pipeline, GenerationParams)> = LazyLock::new(|| {
     } else {
         root.join("tests/fixtures/diffusion/xl")
     };
-    let pipeline = Pipeline::load(&folder, &manifest.load_options()).expect("the model loads");
+    let pipeline = Pipeline::load(&folder, &manifest.load_options().expect("nothing beside it"))
+        .expect("the model loads");
     let mut params = manifest.defaults("a lighthouse on a cliff");
     (params.width, params.height) = (pipeline.info().width, pipeline.info().height);
     eprintln!(

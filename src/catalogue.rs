@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use tastemaker_diffusion::ModelManifest;
-use tastemaker_diffusion::manifest::HubSource;
+use tastemaker_diffusion::manifest::{Beside, HubSource};
 use tastemaker_hub::{Model, Part, RepoFile, State};
 
 use crate::config::{Config, find};
@@ -107,19 +107,72 @@ pub fn locate(config: &Config, manifest: &ModelManifest) -> anyhow::Result<PathB
         Some(model) if manifest.path.is_none() => model,
         _ => return Ok(find(manifest.folder()?)),
     };
-    match config.hub.cache().state(&model) {
+    in_cache(config, &model, name)
+}
+
+/// What stands beside a manifest's checkpoint and comes from the hub, each as a model of its own: adapters, a decoder for
+/// previews, a safety checker.
+///
+/// # Errors
+/// When a path or name in a hub table cannot be right.
+pub fn published_beside(manifest: &ModelManifest) -> anyhow::Result<Vec<Model>> {
+    let mut manifest = manifest.clone();
+    let owner = manifest.name.clone();
+    let published = |part: Beside<'_>| {
+        Some(beside(
+            &owner,
+            &part.name,
+            part.hub.filter(|_| part.path.is_none())?,
+        ))
+    };
+    manifest.beside_mut().into_iter().filter_map(published).collect()
+}
+
+fn beside(owner: &str, name: &str, source: &HubSource) -> anyhow::Result<Model> {
+    ensure!(
+        source.base.is_none(),
+        "`{name}` of `{owner}` has a `hub.base`, which is for checkpoints only"
+    );
+    Ok(Model::new(format!("{owner}-{name}"), vec![part(source)])?)
+}
+
+/// Fills in where the published things beside a manifest's checkpoint are: a single file, or else their folder.
+///
+/// # Errors
+/// When one has not been downloaded; the message says how to.
+pub fn locate_beside(config: &Config, manifest: &mut ModelManifest) -> anyhow::Result<()> {
+    let owner = manifest.name.clone();
+    for part in manifest.beside_mut() {
+        let Some(source) = part.hub.filter(|_| part.path.is_none()) else {
+            continue;
+        };
+        let model = beside(&owner, &part.name, source)?;
+        let folder = in_cache(config, &model, &owner)?;
+        let mut files = model.files().map(|(_, file)| &file.place);
+        *part.path = Some(match (files.next(), files.next()) {
+            (Some(only), None) => folder.join(only),
+            _ => folder,
+        });
+    }
+    Ok(())
+}
+
+/// Where a published model is in the cache; `pulled` is what fetches it.
+fn in_cache(config: &Config, model: &Model, pulled: &str) -> anyhow::Result<PathBuf> {
+    let name = model.name();
+    match config.hub.cache().state(model) {
         State::Here(folder) => Ok(folder),
         State::Incomplete(missing) if missing.is_empty() => {
             bail!(
-                "the files of the model `{name}` are here, but not laid out yet: run `tastemaker models pull {name}`"
+                "the files of the model `{name}` are here, but not laid out yet: run `tastemaker models pull {pulled}`"
             )
         }
         State::Incomplete(missing) => bail!(
-            "the model `{name}` is incomplete ({} missing): `tastemaker models pull {name}` fetches the rest",
+            "the model `{name}` is incomplete ({} missing): `tastemaker models pull {pulled}` fetches the rest",
             missing.join(", ")
         ),
         State::Absent => bail!(
-            "the model `{name}` is not on this machine: `tastemaker models pull {name}` downloads it from {}",
+            "the model `{name}` is not on this machine: `tastemaker models pull {pulled}` downloads it from {}",
             model.parts().first().map_or("the hub", |part| part.repo.as_str())
         ),
     }
@@ -203,6 +256,52 @@ repo = "owner/NAME"
             .map(|(part, file)| format!("{}/{}", part.repo, file.path))
             .collect();
         assert_eq!(files, ["owner/fast/fast.safetensors", "owner/tiny/vae/w"]);
+    }
+
+    #[test]
+    fn what_stands_beside_a_checkpoint_is_a_model_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let rest = "files = [{ path = 'x' }]
+[[loras]]
+path = 'own.safetensors'
+[[loras]]
+weight = 0.5
+hub = { repo = 'owner/ink', files = [{ path = 'ink.safetensors' }] }
+[taesd]
+hub = { repo = 'owner/small', files = [{ path = 'config.json' }, { path = 'w.safetensors' }] }
+";
+        let config = config(folder.path(), &[("tiny", rest)]);
+        let mut manifest = named(&config, "tiny").unwrap();
+        let names: Vec<_> = published_beside(&manifest)
+            .unwrap()
+            .iter()
+            .map(|model| model.name().to_owned())
+            .collect();
+        assert_eq!(names, ["tiny-lora-2", "tiny-taesd"]);
+        let error = locate_beside(&config, &mut manifest).unwrap_err().to_string();
+        assert!(
+            error.contains("tastemaker models pull tiny") && error.contains("owner/ink"),
+            "{error}"
+        );
+        // As downloads lie in the cache: a file alone is itself, several are their folder.
+        for (repo, files) in [
+            ("owner--ink", &["ink.safetensors"][..]),
+            ("owner--small", &["config.json", "w.safetensors"]),
+        ] {
+            let repo = config.hub.cache.join(format!("models--{repo}"));
+            let commit = "0".repeat(40);
+            std::fs::create_dir_all(repo.join("refs")).unwrap();
+            std::fs::write(repo.join("refs/main"), &commit).unwrap();
+            std::fs::create_dir_all(repo.join("snapshots").join(&commit)).unwrap();
+            for file in files {
+                std::fs::write(repo.join("snapshots").join(&commit).join(file), "x").unwrap();
+            }
+        }
+        locate_beside(&config, &mut manifest).unwrap();
+        let ink = manifest.loras[1].path.clone().unwrap();
+        assert!(ink.ends_with("ink.safetensors") && ink.is_file(), "{ink:?}");
+        let small = manifest.taesd.unwrap().path.unwrap();
+        assert!(small.join("config.json").is_file(), "{small:?}");
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn manifest(config: &Config) -> anyhow::Result<ModelManifest> {
 fn manifest_of(config: &Config, name: &str) -> anyhow::Result<ModelManifest> {
     let mut manifest = catalogue::named(config, name)?;
     manifest.path = Some(catalogue::locate(config, &manifest)?);
+    catalogue::locate_beside(config, &mut manifest)?;
     Ok(manifest)
 }
 

@@ -101,7 +101,7 @@ fn load(
         }
         (None, None) => engine::manifest(&config),
     }?;
-    manifest.loras.extend(args.loras.iter().cloned());
+    manifest.loras.extend(args.loras.iter().cloned().map(Into::into));
     let device = config.model.devices.first().map_or("auto", String::as_str);
     let pipeline = engine::ModelSource::of(&config, &manifest, device)?
         .load()

@@ -1,5 +1,6 @@
 //! A checkpoint as data: `config/models/NAME.toml`.
 
+mod beside;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -9,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
-use crate::lora::Lora;
 use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
 use crate::pipeline::LoadOptions;
 use crate::preview::LatentRgb;
 use crate::schedulers::SchedulerKind;
 
+pub use beside::{Beside, Companion, LoraChoice};
 pub use source::{HubFile, HubSource, MemoryNeed};
 
 /// Where a checkpoint is, under which terms, and how it makes its best pictures. Unknown keys are errors.
@@ -31,9 +32,9 @@ pub struct ModelManifest {
     pub path: Option<PathBuf>,
     /// A tokenizer's folder, in place of the checkpoint's own; a relative path as in `path`.
     pub tokenizer: Option<PathBuf>,
-    /// Adapters to add to the weights; relative paths as in `path`.
+    /// Adapters to add to the weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub loras: Vec<Lora>,
+    pub loras: Vec<LoraChoice>,
     /// Where it is published, and which files of it are needed.
     pub hub: Option<HubSource>,
     /// What its weights take in memory.
@@ -58,14 +59,6 @@ pub struct ModelManifest {
     pub taesd: Option<Companion>,
     /// The safety checker that looks at finished pictures: a folder.
     pub safety_checker: Option<Companion>,
-}
-
-/// A model that stands beside a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Companion {
-    /// Where it is; a relative path as in [`ModelManifest::path`].
-    pub path: PathBuf,
 }
 
 /// Which model refines, and from where on.
@@ -124,6 +117,14 @@ impl ModelManifest {
         let text = std::fs::read_to_string(path).map_err(|error| DiffusionError::io(path, error))?;
         let mut manifest: Self =
             toml::from_str(&text).map_err(|error| DiffusionError::malformed(path, error.message()))?;
+        if let Some(part) = manifest
+            .beside_mut()
+            .into_iter()
+            .find(|it| it.path.is_some() == it.hub.is_some())
+        {
+            let reason = format!("`{}` needs either a `path` or a `hub` table", part.name);
+            return Err(DiffusionError::malformed(path, reason));
+        }
         let given = manifest.scheduler_config.steps();
         if let Some(given) = given.filter(|&given| given != manifest.defaults.steps) {
             let reason = format!(
@@ -133,13 +134,14 @@ impl ModelManifest {
             return Err(DiffusionError::malformed(path, reason));
         }
         if let Some(folder) = path.parent() {
-            let companions = [&mut manifest.taesd, &mut manifest.safety_checker];
-            let companions = companions.into_iter().flatten().map(|it| &mut it.path);
-            let loras = manifest.loras.iter_mut().map(|lora| &mut lora.path);
-            let own = manifest.path.iter_mut().chain(&mut manifest.tokenizer);
-            for path in own.chain(companions).chain(loras) {
+            for path in manifest.path.iter_mut().chain(&mut manifest.tokenizer) {
                 // An absolute path stays what it is.
                 *path = folder.join(&*path);
+            }
+            for part in manifest.beside_mut() {
+                if let Some(path) = part.path {
+                    *path = folder.join(&*path);
+                }
             }
         }
         Ok(manifest)
@@ -164,20 +166,27 @@ impl ModelManifest {
     }
 
     /// How to load it, on the device that is best here.
-    pub fn load_options(&self) -> LoadOptions {
-        LoadOptions {
+    ///
+    /// # Errors
+    /// If something beside it is published, and nobody has said where it is on this machine.
+    pub fn load_options(&self) -> Result<LoadOptions> {
+        let companion = |name, it: &Option<Companion>| -> Result<_> {
+            let place = it.as_ref().map(|it| it.place(name));
+            Ok(place.transpose()?.map(Path::to_owned))
+        };
+        Ok(LoadOptions {
             name: Some(self.name.clone()),
             device: DeviceChoice::Auto,
             dtype: self.dtype,
             vp_norm: self.vp_norm,
             scheduler: self.scheduler_config.clone(),
             tokenizer: self.tokenizer.clone(),
-            loras: self.loras.clone(),
+            loras: self.loras.iter().map(LoraChoice::lora).collect::<Result<_>>()?,
             preview: self.preview.clone(),
-            taesd: self.taesd.as_ref().map(|it| it.path.clone()),
-            safety_checker: self.safety_checker.as_ref().map(|it| it.path.clone()),
+            taesd: companion("taesd", &self.taesd)?,
+            safety_checker: companion("safety_checker", &self.safety_checker)?,
             vae_memory: None,
-        }
+        })
     }
 
     /// The parameters of a plain picture of `prompt`: no preferences, seed 0.
@@ -243,7 +252,7 @@ beta = 0.6
             format!("{MANIFEST}[taesd]\npath = \"/tiny\"\n[safety_checker]\npath = \"checker\"\n");
         let manifest = load(&companions).unwrap();
         assert_eq!(manifest.path.as_deref(), Some(Path::new("weights")));
-        let options = manifest.load_options();
+        let options = manifest.load_options().unwrap();
         assert_eq!(options.taesd.as_deref(), Some(Path::new("/tiny")));
         assert!(
             options
@@ -255,7 +264,7 @@ beta = 0.6
             (params.steps, params.scheduler),
             (20, SchedulerKind::Dpmpp2mKarras)
         );
-        assert_eq!(manifest.load_options().vp_norm, VpNorm::Keep);
+        assert_eq!(manifest.load_options().unwrap().vp_norm, VpNorm::Keep);
     }
 
     #[test]
@@ -271,10 +280,39 @@ beta = 0.6
     #[test]
     fn a_manifest_corrects_the_schedule() {
         let text = format!("{MANIFEST}[scheduler_config]\ntimestep_spacing = \"trailing\"\n");
-        let overrides = load(&text).unwrap().load_options().scheduler;
+        let overrides = load(&text).unwrap().load_options().unwrap().scheduler;
         assert_eq!(overrides.timestep_spacing, Some(TimestepSpacing::Trailing));
         let text = text.replace("trailing", "sideways");
         assert!(load(&text).unwrap_err().to_string().contains("sideways"));
+    }
+
+    #[test]
+    fn what_stands_beside_it_has_a_path_or_is_published() {
+        let hub = "hub = { repo = 'owner/tiny', files = [{ path = 'w.safetensors' }] }";
+        let text = MANIFEST.replace(
+            "[defaults]",
+            &format!("loras = [{{ {hub}, weight = 0.5 }}]\n[defaults]"),
+        );
+        let mut manifest = load(&format!("{text}[taesd]\n{hub}\n")).unwrap();
+        let names: Vec<_> = manifest.beside_mut().into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["lora-1", "taesd"]);
+        let error = manifest.load_options().unwrap_err().to_string();
+        assert!(error.contains("owner/tiny"), "{error}");
+        for part in manifest.beside_mut() {
+            *part.path = Some(PathBuf::from("/here"));
+        }
+        let options = manifest.load_options().unwrap();
+        let lora = crate::Lora {
+            path: "/here".into(),
+            weight: 0.5,
+        };
+        assert_eq!((options.loras, options.taesd), (vec![lora], Some("/here".into())));
+        for wrong in ["", "path = 'a'\nhub = { repo = 'a/b', files = [] }\n"] {
+            let error = load(&format!("{MANIFEST}[taesd]\n{wrong}"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("`taesd`") && error.contains("either"), "{error}");
+        }
     }
 
     #[test]
@@ -284,7 +322,7 @@ beta = 0.6
             load(&format!("{text}[scheduler_config]\n{list}\n"))
         };
         let manifest = listed("timesteps = [999, 749, 499, 249]", 4).unwrap();
-        let options = manifest.load_options();
+        let options = manifest.load_options().unwrap();
         assert_eq!(options.scheduler.timesteps, Some(vec![999, 749, 499, 249]));
         assert!(listed("sigmas = [14.6, 2.0, 0.0]", 2).is_ok());
         let error = listed("timesteps = [999, 499]", 4).unwrap_err().to_string();

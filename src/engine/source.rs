@@ -26,7 +26,7 @@ impl ModelSource {
                 device: device(device_name)?,
                 dtype: precision(&config.model.precision)?.or(manifest.dtype),
                 vae_memory: Some(config.model.vae_memory_bytes),
-                ..manifest.load_options()
+                ..manifest.load_options()?
             };
             anyhow::Ok((find(manifest.folder()?), options))
         };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tastemaker_diffusion::ModelManifest;
 use tastemaker_diffusion::manifest::Defaults;
 use tastemaker_hub::progress::bytes;
-use tastemaker_hub::{Cache, Model};
+use tastemaker_hub::{Cache, Model, State};
 
 use super::list::{Entry, entry, mib};
 use super::print;
@@ -33,6 +33,8 @@ struct Info {
     defaults: Defaults,
     sources: Vec<Source>,
     files: Vec<FileInfo>,
+    /// What comes with it: adapters, a decoder for previews, a safety checker.
+    beside: Vec<BesideInfo>,
     /// What downloads it.
     command: Option<String>,
 }
@@ -44,6 +46,13 @@ struct Source {
     /// The commit that was downloaded.
     commit: Option<String>,
     gated: bool,
+}
+
+#[derive(Serialize)]
+struct BesideInfo {
+    model: String,
+    repository: Option<String>,
+    here: bool,
 }
 
 #[derive(Serialize)]
@@ -84,6 +93,7 @@ fn collect(config: &Config, manifest: &ModelManifest, model: Option<&Model>) -> 
         defaults: manifest.defaults.clone(),
         sources: model.map_or(Vec::new(), |model| sources(&cache, model)),
         files: cached.map_or(Ok(Vec::new()), |model| files(&cache, model))?,
+        beside: beside(config, manifest)?,
         command: cached.map(|model| format!("tastemaker models pull {}", model.name())),
     })
 }
@@ -171,6 +181,11 @@ fn for_people(config: &Config, manifest: &ModelManifest, info: &Info) -> String 
             format!("{} for the weights; pictures come on top", memory.join(", ")),
         );
     }
+    for it in &info.beside {
+        let state = if it.here { "here" } else { "missing" };
+        let repository = it.repository.as_deref().unwrap_or_default();
+        row("beside it", format!("{} from {repository}: {state}", it.model));
+    }
     let it = &manifest.defaults;
     row("size", format!("{}×{} pixels", it.width, it.height));
     row("steps", format!("{} of {}", it.steps, it.scheduler));
@@ -203,6 +218,17 @@ fn for_people(config: &Config, manifest: &ModelManifest, info: &Info) -> String 
         ]
     });
     text + &table(&rows.collect::<Vec<_>>())
+}
+
+/// What is published beside a checkpoint.
+fn beside(config: &Config, manifest: &ModelManifest) -> anyhow::Result<Vec<BesideInfo>> {
+    let describe = |model: &Model| BesideInfo {
+        model: model.name().to_owned(),
+        repository: model.parts().first().map(|part| part.repo.clone()),
+        here: matches!(config.hub.cache().state(model), State::Here(_)),
+    };
+    let models = catalogue::published_beside(manifest)?;
+    Ok(models.iter().map(describe).collect())
 }
 
 #[cfg(test)]

@@ -22,34 +22,44 @@ pub struct PullArgs {
     repair: bool,
 }
 
-/// Downloads what is missing of a model.
+/// Downloads what is missing of a model, and of what its manifest publishes beside it.
 ///
 /// # Errors
 /// When there is no such model, or it cannot be had; what has arrived stays, and the same command goes on from there.
 pub async fn run(args: &PullArgs, config: &Config) -> anyhow::Result<()> {
     let manifest = catalogue::named(config, &args.name)?;
-    let Some(model) = catalogue::published(config, &manifest)? else {
+    let mut models = catalogue::published_beside(&manifest)?;
+    if let Some(model) = catalogue::published(config, &manifest)? {
+        models.insert(0, model);
+    }
+    if models.is_empty() {
         let place = manifest.folder()?.display();
         bail!("the model `{}` is not on the hub: it is {place}", manifest.name);
-    };
+    }
     let hub = Hub::new(&config.hub.options()?)?;
-    let bars = Bars::new(format!("downloading {}", model.name()));
-    let pulled = tokio::select! {
-        pulled = hub.pull(&model, args.repair, &bars) => pulled,
-        () = stop_signal() => {
-            bars.clear();
-            bail!("stopped; what has arrived is kept, `tastemaker models pull {}` goes on from there", args.name);
-        }
-    };
-    bars.clear();
-    let pulled = pulled.with_context(|| format!("cannot download the model `{}`", args.name))?;
-    let licence = format!("licence: {}", manifest.licence);
-    let how = match pulled.downloaded {
-        0 => "was here already".to_owned(),
-        count => format!("is here, {} downloaded", bytes(count)),
-    };
-    let folder = pulled.folder.display();
-    print(&format!("{} {how}; {licence}\n{folder}\n", model.name()))?;
+    for model in &models {
+        let bars = Bars::new(format!("downloading {}", model.name()));
+        let pulled = tokio::select! {
+            pulled = hub.pull(model, args.repair, &bars) => pulled,
+            () = stop_signal() => {
+                bars.clear();
+                bail!("stopped; what has arrived is kept, `tastemaker models pull {}` goes on from there", args.name);
+            }
+        };
+        bars.clear();
+        let pulled = pulled.with_context(|| format!("cannot download the model `{}`", model.name()))?;
+        let licence = match model.name() == manifest.name {
+            true => format!("; licence: {}", manifest.licence),
+            // Whoever published it says which one.
+            false => String::new(),
+        };
+        let how = match pulled.downloaded {
+            0 => "was here already".to_owned(),
+            count => format!("is here, {} downloaded", bytes(count)),
+        };
+        let folder = pulled.folder.display();
+        print(&format!("{} {how}{licence}\n{folder}\n", model.name()))?;
+    }
     if let Some(path) = &manifest.path {
         let path = path.display();
         print(&format!(

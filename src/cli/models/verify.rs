@@ -68,26 +68,26 @@ fn judge(
     let (mut read, mut damaged) = (0, Vec::new());
     for name in names {
         let manifest = catalogue::named(config, &name)?;
-        let subject = match subject(config, &manifest) {
-            Ok(Some(subject)) => subject,
-            Ok(None) if args.name.is_none() => continue,
-            Ok(None) => bail!("the model `{name}` is not on this machine: nothing to check"),
-            Err(error) => return Err(error),
-        };
-        read += 1;
-        let findings = check(config, &manifest.name, &subject)?;
-        print(&report(&manifest.name, &findings, args.json)?)?;
-        let bad = findings.iter().filter(|it| !it.verdict.is_good()).count();
-        if bad > 0 {
-            let count = findings.len();
-            damaged.push(format!(
-                "missing or damaged: {bad} of {count} files of `{name}`; {}",
-                mend(&name, &subject)
-            ));
-        } else if args.pin {
-            pin(config, &manifest.name, &subject, &findings)?;
-        } else if findings.iter().any(|it| it.verdict == Verdict::Unpinned) {
-            eprintln!("`tastemaker models verify {name} --pin` writes the hashes down for the next time");
+        let subjects = subjects(config, &manifest)?;
+        if subjects.is_empty() && args.name.is_some() {
+            bail!("the model `{name}` is not on this machine: nothing to check");
+        }
+        for (part, subject) in subjects {
+            read += 1;
+            let findings = check(config, &part, &subject)?;
+            print(&report(&part, &findings, args.json)?)?;
+            let bad = findings.iter().filter(|it| !it.verdict.is_good()).count();
+            if bad > 0 {
+                let count = findings.len();
+                damaged.push(format!(
+                    "missing or damaged: {bad} of {count} files of `{part}`; {}",
+                    mend(&name, &subject)
+                ));
+            } else if args.pin {
+                pin(config, &part, &subject, &findings)?;
+            } else if findings.iter().any(|it| it.verdict == Verdict::Unpinned) {
+                eprintln!("`tastemaker models verify {name} --pin` writes the hashes down for the next time");
+            }
         }
     }
     ensure!(read > 0, "there is no model on this machine to check");
@@ -95,16 +95,27 @@ fn judge(
     Ok(())
 }
 
-fn subject(config: &Config, manifest: &ModelManifest) -> anyhow::Result<Option<Subject>> {
-    if let Some(path) = &manifest.path {
-        let path = find(path);
-        return Ok(path.exists().then_some(Subject::Own(path)));
+/// The checkpoint and what was downloaded beside it, as far as they are here, by their names.
+fn subjects(config: &Config, manifest: &ModelManifest) -> anyhow::Result<Vec<(String, Subject)>> {
+    let mut found = Vec::new();
+    let mut models = catalogue::published_beside(manifest)?;
+    match &manifest.path {
+        Some(path) => {
+            let path = find(path);
+            if path.exists() {
+                found.push((manifest.name.clone(), Subject::Own(path)));
+            }
+        }
+        None => {
+            if let Some(model) = catalogue::published(config, manifest)? {
+                models.insert(0, model);
+            }
+        }
     }
-    let Some(model) = catalogue::published(config, manifest)? else {
-        return Ok(None);
-    };
-    let absent = config.hub.cache().state(&model) == State::Absent;
-    Ok((!absent).then_some(Subject::Download(model)))
+    let here = |model: &Model| config.hub.cache().state(model) != State::Absent;
+    let downloads = models.into_iter().filter(here);
+    found.extend(downloads.map(|model| (model.name().to_owned(), Subject::Download(model))));
+    Ok(found)
 }
 
 fn check(config: &Config, name: &str, subject: &Subject) -> anyhow::Result<Vec<Finding>> {
