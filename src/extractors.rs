@@ -12,7 +12,8 @@ use crate::config::{ExtractorKind, Llm, Preference};
 use crate::engine;
 
 /// Said where no model is named.
-const NO_LLM: &str = "the extractor `llm` needs a model: name a GGUF file of a chat model in `preference.llm.model` (docs/extraction.md says which      are read and where a small one is)";
+const NO_LLM: &str = "the extractor `llm` needs a model: name a GGUF file of a chat model in `preference.llm.model` \
+     (docs/extraction.md says which are read and where a small one is)";
 
 /// Makes an extractor. Loads its model, if it has one, which may take a while; blocks.
 ///

@@ -16,8 +16,9 @@ use super::gguf::Metadata;
 use super::template::{Example, Prompt};
 use super::tokenizer::ChatTokenizer;
 
-/// Most tokens of a conversation; tables are made for so many.
-const POSITIONS: usize = 2048;
+/// Most tokens of a conversation, if the model can hold as many: a window of a script that the tokenizer spells byte by
+/// byte fits.
+const POSITIONS: usize = 4096;
 
 /// A model, its tokenizer and its template.
 pub(super) struct Engine {
@@ -92,7 +93,7 @@ impl Engine {
     /// The answer is in the language, or the beginning of a text that is.
     ///
     /// # Errors
-    /// When the model or the grammar fails.
+    /// When the data does not fit into the model's context, or the model or the grammar fails.
     pub(super) fn answer(
         &self,
         begun: &Begun,
@@ -104,6 +105,13 @@ impl Engine {
         let mut cache = begun.cache.clone();
         let mut next = self.tokenizer.text(data);
         next.extend(&begun.after);
+        if cache.len() + next.len() > self.decoder.positions() {
+            return Err(LlmError::Failed(format!(
+                "a part of the comment has {} tokens, which do not fit into the model's context of {}",
+                next.len(),
+                self.decoder.positions()
+            )));
+        }
         let mut answer = Vec::new();
         while answer.len() < most && cache.len() + next.len() <= self.decoder.positions() {
             let logits = self.decoder.forward(&next, &mut cache)?;

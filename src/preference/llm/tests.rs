@@ -499,6 +499,17 @@ fn the_longest_comment_is_read_in_windows_and_a_longer_one_refused() {
 }
 
 #[test]
+fn what_does_not_fit_into_the_context_is_an_error_and_not_an_empty_answer() {
+    let small = Tiny::with("llama", 5, byte_level(), |metadata| {
+        metadata.insert("llama.context_length".into(), Value::U32(1300));
+    });
+    let extractor = small.extractor(LlmMode::Generate);
+    let wall = CommentedImage::of_text("\u{1f60d}".repeat(500));
+    let error = extractor.extract(&wall).unwrap_err().to_string();
+    assert!(error.contains("context of 1300"), "{error}");
+}
+
+#[test]
 fn the_lexicon_keeps_its_word_when_the_model_only_completes() {
     let extractor = Tiny::new("llama", 5).extractor(LlmMode::Complete);
     let comment = CommentedImage::of_text("love the fog, hate neon");
