@@ -17,6 +17,7 @@
 //! Nothing here knows of Discord, and but for the models nothing touches a disk or blocks: every function is a computation
 //! whose time grows with the length of the text it is given.
 
+pub mod asking;
 mod error;
 pub mod evaluation;
 mod extraction;
