@@ -6,6 +6,7 @@
 //!
 //! A score that chose a picture is no proof that the picture is good: what a metric ranked is judged by something else.
 
+pub mod embedded;
 pub mod viper;
 
 use image::RgbImage;
