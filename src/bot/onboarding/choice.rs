@@ -1,124 +1,90 @@
-//! Chooses the style image that is worth asking about next.
+//! Chooses the style image that is worth asking about next, and knows how sure the answers make one.
 //!
-//! An image tells the more, the more of its attributes nobody has heard about yet: a category without an opinion weighs
-//! most, then an attribute of which the opinion is still weak. What the image before it showed already weighs against
-//! it, so that neighbours differ. Equal images come in the order of the gallery, so the choice is always the same.
+//! The gallery and the stored record, read as beliefs (`tastemaker_preference::asking`); nothing is remembered beside the
+//! record, so a restart changes no choice.
 
-use std::collections::HashSet;
+use tastemaker_preference::asking::{self, Beliefs, Candidate, CategoryConfidence, Heard};
+use tastemaker_storage::{Answer, OnboardingRecord};
 
-use tastemaker_preference::{Profile, Vocabulary};
+use crate::bot::gallery::Gallery;
 
-use crate::bot::gallery::{Gallery, StyleImage};
+/// Images with words on them before asking may end by itself: fewer say little, however silent a person is.
+const FEWEST_COMMENTS: usize = 4;
 
-/// Worth of an attribute whose category no image has shown yet.
-const NEW_CATEGORY: f32 = 1.0;
-/// Worth of an attribute whose category was shown, and nothing said about it.
-const SILENT_CATEGORY: f32 = 0.5;
-/// Worth of an attribute about which something weak was said.
-const WEAK_OPINION: f32 = 0.75;
-/// Worth of an attribute that is new, in a category with opinions.
-const NEW_ATTRIBUTE: f32 = 0.25;
-/// Cost of an attribute that the image before has too.
-const REPEATED: f32 = 1.5;
-/// Opinions below this weight are weak.
-const WEAK: f32 = 0.4;
-
-/// Chooses up to `count` images to follow those in `shown`, given what is known of the person.
-pub(super) fn choose(gallery: &Gallery, shown: &[String], known: &Profile, count: usize) -> Vec<String> {
-    let mut sequence: Vec<&StyleImage> = shown.iter().filter_map(|id| gallery.get(id)).collect();
-    let mut left: Vec<&StyleImage> = gallery
-        .images()
-        .iter()
-        .filter(|image| !shown.contains(&image.id))
-        .collect();
+/// Chooses up to `count` images to follow those in `shown`, given what was answered.
+pub(super) fn choose(gallery: &Gallery, shown: &[String], answers: &[Answer], count: usize) -> Vec<String> {
+    let candidates = candidates(gallery);
+    let mut beliefs = beliefs(&candidates, shown, answers);
+    let mut shown = shown.to_vec();
     let mut chosen = Vec::new();
-    while chosen.len() < count && !left.is_empty() {
-        let seen = Seen::of(&sequence);
-        let mut best = (0, f32::MIN);
-        for (at, image) in left.iter().enumerate() {
-            let worth = seen.worth(image, known);
-            if worth > best.1 {
-                best = (at, worth);
-            }
-        }
-        let image = left.remove(best.0);
+    while chosen.len() < count {
+        let Some(choice) = asking::next_image(&candidates, &shown, &beliefs) else {
+            break;
+        };
+        let image = &candidates[choice.index];
+        beliefs.expect(&image.attributes);
+        shown.push(image.id.clone());
         chosen.push(image.id.clone());
-        sequence.push(image);
     }
     chosen
 }
 
-/// What the images so far have shown.
-struct Seen<'a> {
-    attributes: HashSet<&'a str>,
-    categories: HashSet<&'static str>,
-    last: &'a [String],
+/// Tells whether enough was said, and no image left is expected to tell much more.
+pub(super) fn little_left(gallery: &Gallery, shown: &[String], answers: &[Answer]) -> bool {
+    let with_words = |answer: &&Answer| !answer.image.is_empty() && !answer.extraction.is_empty();
+    if answers.iter().filter(with_words).count() < FEWEST_COMMENTS {
+        return false;
+    }
+    let candidates = candidates(gallery);
+    let beliefs = beliefs(&candidates, shown, answers);
+    asking::little_left(&candidates, shown, &beliefs)
 }
 
-impl<'a> Seen<'a> {
-    fn of(sequence: &[&'a StyleImage]) -> Self {
-        let attributes: HashSet<&str> = sequence
-            .iter()
-            .flat_map(|image| &image.attributes)
-            .map(String::as_str)
-            .collect();
-        Self {
-            categories: attributes
-                .iter()
-                .filter_map(|attribute| category(attribute))
-                .collect(),
-            last: sequence.last().map_or(&[], |image| &image.attributes),
-            attributes,
+/// Returns how sure one is of each category, given what was answered.
+pub(super) fn confidence(gallery: &Gallery, record: &OnboardingRecord) -> Vec<CategoryConfidence> {
+    let answered: Vec<String> = record
+        .images
+        .iter()
+        .filter(|image| record.answers.iter().any(|answer| answer.image == **image))
+        .cloned()
+        .collect();
+    beliefs(&candidates(gallery), &answered, &record.answers).confidence()
+}
+
+fn candidates(gallery: &Gallery) -> Vec<Candidate> {
+    let candidate = |image: &crate::bot::gallery::StyleImage| Candidate {
+        id: image.id.clone(),
+        attributes: image.attributes.clone(),
+    };
+    gallery.images().iter().map(candidate).collect()
+}
+
+/// Everything that was heard: words about taste as such, then the images in their order.
+fn beliefs(candidates: &[Candidate], shown: &[String], answers: &[Answer]) -> Beliefs {
+    let mut beliefs = Beliefs::new(candidates);
+    for answer in answers.iter().filter(|answer| answer.image.is_empty()) {
+        beliefs.hear_in_general(&answer.extraction);
+    }
+    for id in shown {
+        let Some(image) = candidates.iter().find(|candidate| candidate.id == *id) else {
+            continue;
+        };
+        match answers.iter().find(|answer| answer.image == *id) {
+            Some(answer) if answer.comment.is_some() => {
+                beliefs.hear(&image.attributes, Heard::Words(&answer.extraction));
+            }
+            Some(_) => beliefs.hear(&image.attributes, Heard::Nothing),
+            None => beliefs.expect(&image.attributes),
         }
     }
-
-    /// Returns the mean worth of an image's attributes, so that long lists have no advantage.
-    fn worth(&self, image: &StyleImage, known: &Profile) -> f32 {
-        let worth: f32 = image
-            .attributes
-            .iter()
-            .map(|attribute| self.worth_of(attribute, known))
-            .sum();
-        worth / image.attributes.len().max(1) as f32
-    }
-
-    fn worth_of(&self, attribute: &str, known: &Profile) -> f32 {
-        let repeated = if self.last.iter().any(|last| last == attribute) {
-            REPEATED
-        } else {
-            0.0
-        };
-        let gain = match (known.find(attribute), category(attribute)) {
-            (Some((_, entry)), _) if entry.weight < WEAK => WEAK_OPINION,
-            (Some(_), _) | (None, None) => 0.0,
-            (None, Some(category)) if !self.categories.contains(category) => NEW_CATEGORY,
-            (None, Some(category)) if !has_opinion(known, category) => SILENT_CATEGORY,
-            (None, Some(_)) if !self.attributes.contains(attribute) => NEW_ATTRIBUTE,
-            (None, Some(_)) => 0.0,
-        };
-        gain - repeated
-    }
-}
-
-fn category(attribute: &str) -> Option<&'static str> {
-    Vocabulary::embedded()
-        .get(attribute)
-        .map(|definition| definition.category.as_str())
-}
-
-fn has_opinion(known: &Profile, category: &str) -> bool {
-    known
-        .liked()
-        .iter()
-        .chain(known.disliked())
-        .any(|entry| entry.category == category)
+    beliefs
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use tastemaker_preference::Polarity;
+    use tastemaker_preference::{Extraction, Preference};
 
     use super::*;
 
@@ -131,20 +97,35 @@ mod tests {
         ])
     }
 
+    fn liking(image: &str, attributes: &[&str]) -> Answer {
+        let preference = |name: &&str| Preference {
+            attribute: (*name).to_owned(),
+            category: "other".into(),
+            weight: 0.9,
+            evidence: "x".into(),
+        };
+        Answer {
+            image: image.into(),
+            comment: Some("x".into()),
+            unread: false,
+            extraction: Extraction {
+                liked: attributes.iter().map(preference).collect(),
+                disliked: Vec::new(),
+            },
+        }
+    }
+
     #[test]
     fn an_image_that_shows_something_new_comes_before_one_that_repeats() {
-        assert_eq!(choose(&gallery(), &["a".into()], &Profile::default(), 1), ["c"]);
+        assert_eq!(choose(&gallery(), &["a".into()], &[], 1), ["c"]);
     }
 
     #[test]
     fn every_image_comes_once_and_never_more_than_there_are() {
-        let mut all = choose(&gallery(), &[], &Profile::default(), 10);
+        let mut all = choose(&gallery(), &[], &[], 10);
         all.sort();
         assert_eq!(all, ["a", "b", "c", "d"]);
-        assert_eq!(
-            choose(&gallery(), &["a".into(), "c".into()], &Profile::default(), 10).len(),
-            2
-        );
+        assert_eq!(choose(&gallery(), &["a".into(), "c".into()], &[], 10).len(), 2);
     }
 
     #[test]
@@ -153,27 +134,48 @@ mod tests {
             ("known", &["dramatic lighting", "oil painting"]),
             ("unknown", &["pastel colours", "minimalism"]),
         ]);
-        let mut known = Profile::default();
-        assert_eq!(choose(&gallery, &[], &known, 1), ["known"]);
-        for attribute in ["dramatic lighting", "oil painting"] {
-            known.set(Polarity::Liked, attribute, 0.9).unwrap();
-        }
-        assert_eq!(choose(&gallery, &[], &known, 1), ["unknown"]);
+        assert_eq!(choose(&gallery, &[], &[], 1), ["known"]);
+        let said = liking("", &["dramatic lighting", "oil painting"]);
+        assert_eq!(choose(&gallery, &[], &[said], 1), ["unknown"]);
+    }
+
+    #[test]
+    fn asking_ends_only_after_some_comments() {
+        let images: Vec<(String, [&str; 1])> = ["hatching", "moonlight", "1960s", "vignette", "sepia"]
+            .iter()
+            .map(|name| (format!("image {name}"), [*name]))
+            .collect();
+        let images: Vec<(&str, &[&str])> = images.iter().map(|(id, it)| (id.as_str(), &it[..])).collect();
+        let gallery = Gallery::of(&images);
+        let shown: Vec<String> = gallery.images()[..4]
+            .iter()
+            .map(|image| image.id.clone())
+            .collect();
+        let mut answers: Vec<Answer> = gallery.images()[..4]
+            .iter()
+            .map(|image| liking(&image.id, &[image.attributes[0].as_str()]))
+            .collect();
+        answers.push(liking("", &["sepia"]));
+        assert!(little_left(&gallery, &shown, &answers));
+        assert!(
+            !little_left(&gallery, &shown, &answers[1..]),
+            "three comments are too few"
+        );
+        assert!(
+            !little_left(&gallery, &shown, &answers[..4]),
+            "nothing was said of sepia"
+        );
     }
 
     #[test]
     fn neighbours_in_the_gallery_that_comes_along_differ() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/onboarding");
         let gallery = Gallery::load(&folder).unwrap();
-        let round = choose(&gallery, &[], &Profile::default(), 8);
+        let round = choose(&gallery, &[], &[], 8);
         for pair in round.windows(2) {
             let (one, other) = (gallery.get(&pair[0]).unwrap(), gallery.get(&pair[1]).unwrap());
             assert!(
-                one.attributes
-                    .iter()
-                    .filter(|it| other.attributes.contains(it))
-                    .count()
-                    <= 1,
+                !asking::same_style(&one.attributes, &other.attributes),
                 "{pair:?}"
             );
         }

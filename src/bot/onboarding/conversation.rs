@@ -18,7 +18,7 @@ mod outcome;
 #[cfg(test)]
 pub(super) mod tests;
 
-use tastemaker_preference::{CommentedImage, Extraction, Profile};
+use tastemaker_preference::{CommentedImage, Extraction};
 use tastemaker_storage::{Answer, OnboardingRecord, OnboardingState};
 
 use super::choice;
@@ -67,11 +67,12 @@ pub(super) fn begin(user: u64, dm_channel: u64, around: &Surroundings<'_>) -> On
     OnboardingRecord {
         user,
         dm_channel,
-        images: choice::choose(around.gallery, &[], &Profile::default(), around.images),
+        images: choice::choose(around.gallery, &[], &[], around.images),
         index: 0,
         answers: Vec::new(),
         current_message: None,
         heard: None,
+        keep_asking: false,
         state: OnboardingState::Asking,
         started_at: around.now,
     }
@@ -221,6 +222,10 @@ impl Step<'_> {
             return self.review(note);
         }
         if self.answer(&self.record.images[index]).is_none() {
+            if !self.record.keep_asking && self.little_left() {
+                self.record.images.truncate(index);
+                return self.review(Note::Enough(Box::new(note)));
+            }
             let left = self.record.images.len() - index;
             self.record.images.truncate(index);
             self.extend(left);
@@ -232,10 +237,16 @@ impl Step<'_> {
         let more = choice::choose(
             self.around.gallery,
             &self.record.images,
-            &draft(self.record),
+            &self.record.answers,
             count,
         );
         self.record.images.extend(more);
+    }
+
+    /// Tells whether the images after those seen would tell little.
+    fn little_left(&self) -> bool {
+        let seen = &self.record.images[..self.record.index.min(self.record.images.len())];
+        choice::little_left(self.around.gallery, seen, &self.record.answers)
     }
 
     fn back(&mut self) -> Outcome {
@@ -306,6 +317,7 @@ impl Step<'_> {
     }
 
     fn more(&mut self) -> Outcome {
+        self.record.keep_asking = true;
         let unseen = self.record.images.len() - self.record.index.min(self.record.images.len());
         if unseen == 0 || self.record.state == OnboardingState::Asking {
             let before = self.record.images.len();

@@ -75,6 +75,7 @@ mod tests {
             answers: vec![answer],
             current_message: None,
             heard: None,
+            keep_asking: false,
             state: OnboardingState::Review,
             started_at: 3,
         }

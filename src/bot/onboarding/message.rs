@@ -88,6 +88,7 @@ mod tests {
             answers: Vec::new(),
             current_message: Some(100),
             heard: None,
+            keep_asking: false,
             state,
             started_at: 3,
         }

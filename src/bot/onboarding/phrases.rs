@@ -13,8 +13,8 @@ const CHANGES_TOLD: usize = 10;
 const SAID_SHOWN: usize = 300;
 
 /// Says a note.
-pub(super) fn note(note: &Note) -> String {
-    match note {
+pub(super) fn note(it: &Note) -> String {
+    match it {
         Note::None => String::new(),
         Note::Welcome { again } => welcome(*again),
         Note::Understood { extraction, cut } => understood(extraction, *cut),
@@ -29,6 +29,13 @@ pub(super) fn note(note: &Note) -> String {
         Note::Resumed => "Welcome back, we go on where we were.".into(),
         Note::Redone => "From the start. What you said before is forgotten.".into(),
         Note::More { total } => format!("Gladly. That makes {total} pictures in all; *done* works at any time."),
+        Note::Enough(before) => {
+            let text = "I have a good idea of your taste now: the pictures I have left would tell me little that is new. *More pictures* shows them all the same.";
+            match note(before) {
+                before if before.is_empty() => text.into(),
+                before => format!("{before}\n{text}"),
+            }
+        }
         Note::Changed(changes) => changed(changes),
         Note::First => "This is the first picture, there is nothing before it. A comment or *skip* goes on.".into(),
         Note::NoMore => "You have seen every picture I have.".into(),
@@ -157,6 +164,7 @@ mod tests {
             liked: vec![preference(&"*".repeat(80)); 50],
             disliked: Vec::new(),
         };
+        let many = extraction.clone();
         for it in [
             Note::Back { said: Some(long) },
             Note::Changed(vec![change; 500]),
@@ -164,6 +172,10 @@ mod tests {
                 extraction,
                 cut: true,
             },
+            Note::Enough(Box::new(Note::Understood {
+                extraction: many,
+                cut: true,
+            })),
             Note::Welcome { again: true },
         ] {
             assert!(note(&it).chars().count() < 1990, "{it:?}");

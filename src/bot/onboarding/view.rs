@@ -1,5 +1,6 @@
 //! What a message of the conversation looks like: text, picture, card and buttons; pure.
 
+mod confidence;
 mod controls;
 
 use serenity::all::{
@@ -9,6 +10,7 @@ use serenity::all::{
 use tastemaker_preference::Profile;
 use tastemaker_storage::OnboardingRecord;
 
+use super::choice;
 use super::conversation::draft;
 use crate::bot::gallery::Gallery;
 use crate::bot::profile::card;
@@ -91,7 +93,13 @@ pub(super) fn review(
             old.liked().len() + old.disliked().len()
         ),
     };
-    let embed = card::embed(&draft, "Your taste, as I understand it").footer(CreateEmbedFooter::new(footer));
+    let mut embed =
+        card::embed(&draft, "Your taste, as I understand it").footer(CreateEmbedFooter::new(footer));
+    if !record.answers.is_empty()
+        && let Some(lines) = confidence::lines(&choice::confidence(gallery, record))
+    {
+        embed = embed.field("How sure I am", lines, false);
+    }
     View {
         content,
         embeds: vec![embed],

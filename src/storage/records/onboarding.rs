@@ -25,6 +25,9 @@ pub struct OnboardingRecord {
     /// The person's latest message that was answered, so that a start knows which are new.
     #[serde(default)]
     pub heard: Option<u64>,
+    /// Whether the person wants to see more images although they are expected to tell little.
+    #[serde(default)]
+    pub keep_asking: bool,
     /// The part of the conversation it is in.
     pub state: OnboardingState,
     /// When it began, in milliseconds since 1970.

@@ -72,6 +72,7 @@ fn onboarding(user: u64) -> OnboardingRecord {
         answers: Vec::new(),
         current_message: Some(4),
         heard: None,
+        keep_asking: false,
         state: OnboardingState::Asking,
         started_at: 12,
     }

@@ -61,6 +61,8 @@ pub(in crate::bot::onboarding) enum Note {
         /// Images of the round now.
         total: usize,
     },
+    /// Nothing left to show would tell much; with what there is to say of the image before.
+    Enough(Box<Note>),
     /// What changed in the draft.
     Changed(Vec<Change>),
     /// There is nothing before the first image.

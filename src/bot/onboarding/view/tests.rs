@@ -147,6 +147,29 @@ fn the_review_offers_to_keep_only_what_is_there() {
 }
 
 #[test]
+fn the_review_says_how_sure_it_is_of_what() {
+    let mut record = conversation(&[comment("I love the pastel colours and the soft lighting")]);
+    record.state = OnboardingState::Review;
+    let message = json(&review(&record, None, String::new(), &gallery()));
+    let fields = message["embeds"][0]["fields"].as_array().unwrap();
+    let sure = fields
+        .iter()
+        .find(|field| field["name"] == "How sure I am")
+        .unwrap();
+    let text = sure["value"].as_str().unwrap();
+    let known = text.lines().next().unwrap();
+    assert!(
+        known.contains("lighting") && text.contains("hardly anything yet"),
+        "{text}"
+    );
+    assert!(
+        !json(&review(&conversation(&[]), None, String::new(), &gallery()))
+            .to_string()
+            .contains("How sure")
+    );
+}
+
+#[test]
 fn editing_lists_what_can_be_removed() {
     let view = editing(
         &conversation(&[comment("I love the pastel colours")]),
