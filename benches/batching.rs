@@ -104,6 +104,7 @@ fn requests(config: &Config) -> anyhow::Result<Vec<ImageRequest>> {
         }
         .to_owned(),
         seed: 100 * seed,
+        picks: Vec::new(),
         noise: plain.noise.to_string(),
         steps: STEPS[rng.random_range(0..STEPS.len())],
         guidance: plain.guidance,

@@ -146,6 +146,7 @@ fn request() -> ImageRequest {
         beta: 0.6,
         conditioning: "embedding".to_owned(),
         seed: 1,
+        picks: Vec::new(),
         noise: "portable".to_owned(),
         steps: 20,
         guidance: 5.0,

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use serenity::all::{ApplicationId, Command, GuildId, Http, UserId};
 use tastemaker_diffusion::ModelManifest;
 use tastemaker_pool::WorkerPool;
-use tastemaker_preference::Vocabulary;
+use tastemaker_preference::metric::embedded::EmbeddedMetric;
+use tastemaker_preference::{Metric, Vocabulary};
 use tastemaker_storage::{Store, StoreError, StoreOptions};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use super::gallery::Gallery;
 use super::imagine::Deliveries;
 use super::onboarding::Conversations;
 use super::reading::CommentReader;
-use crate::config::Config;
+use crate::config::{Config, MetricKind};
 use crate::engine::{self, LoadedModel};
 use crate::extractors;
 
@@ -46,6 +47,8 @@ pub struct App {
     pub pool: WorkerPool,
     /// What reads comments.
     pub reader: CommentReader,
+    /// What rates pictures for a person; `None` where nothing does.
+    pub metric: Option<Arc<dyn Metric>>,
     /// Attributes a preference can name.
     pub vocabulary: &'static Vocabulary,
     /// Style images for onboarding.
@@ -80,6 +83,10 @@ impl App {
         let settings = config.preference.clone();
         let extractor = spawn_blocking(move || extractors::open(settings.extractor, &settings)).await??;
         let reader = CommentReader::new(extractor, config.preference.reading_timeout);
+        let metric: Option<Arc<dyn Metric>> = match config.preference.metric {
+            MetricKind::Off => None,
+            MetricKind::Embedded => Some(Arc::new(EmbeddedMetric::embedded()?)),
+        };
         let loaded = LoadedModel::default();
         let pool = engine::start_pool(&config, &model, &loaded)?;
         Ok(Self {
@@ -91,6 +98,7 @@ impl App {
             store,
             pool,
             reader,
+            metric,
             vocabulary,
             gallery,
             conversations: Conversations::default(),

@@ -40,7 +40,7 @@ fn embed() -> CreateEmbed {
         .field(
             "2 · Imagine",
             "`/imagine prompt: a lighthouse at dusk`\n`/imagine prompt: a fox in the snow count: 4`\n`/imagine prompt: a castle beta: 1 aspect: landscape`\n\
-             Under a picture: ➕ and ➖ for more or less of your taste, 0️⃣ for none; buttons for another, a variation, a larger one, and why it looks as it does. `/imagine` with `image` starts from a picture of yours. `/cancel` stops what is under way.",
+             Under a picture: ➕ and ➖ for more or less of your taste, 0️⃣ for none; ❤️ and ❌ tell me which ones you like to see, so that I can choose and rate pictures for you; buttons for another, a variation, a larger one, and why it looks as it does. `/imagine` with `image` starts from a picture of yours. `/cancel` stops what is under way.",
             false,
         )
         .field(
@@ -50,7 +50,7 @@ fn embed() -> CreateEmbed {
         )
         .field(
             "What I keep",
-            "Your taste (once you press *keep*), the words it comes from, and your requests with their pictures. Nobody else sees your taste, \
+            "Your taste (once you press *keep*), the words it comes from, your requests with their pictures, and which of them you marked with ❤️ or ❌. Nobody else sees your taste, \
              and I read no messages outside our direct messages. `/profile forget` deletes all of it at once.",
             false,
         )

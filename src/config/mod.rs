@@ -136,6 +136,8 @@ pub struct Generation {
     pub conditioning: Option<String>,
     /// Most pictures of one request, 1 to 4.
     pub max_count: u8,
+    /// How many times as many are drawn as shown, at most, where a metric can choose; 1 chooses nothing.
+    pub best_of: u8,
     /// How much one reaction moves β.
     pub reaction_step: f64,
 }
@@ -168,6 +170,8 @@ impl OnHit {
 pub struct Preference {
     /// The extractor of the bot.
     pub extractor: ExtractorKind,
+    /// What rates pictures for a person.
+    pub metric: MetricKind,
     /// Time after which the person is told that a comment could not be read.
     pub reading_timeout: Duration,
     /// The language model of the extractor `llm`.
@@ -196,6 +200,17 @@ pub enum ExtractorKind {
     Lexicon,
     /// A small language model, a GGUF file (preference.llm of the configuration)
     Llm,
+}
+
+/// What rates pictures for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Nothing: marks are not taken.
+    Off,
+    /// Features of colour, light, texture and composition with learned probes; no download.
+    Embedded,
 }
 
 /// Queue and workers.

@@ -10,8 +10,8 @@ use tastemaker_preference::LlmMode;
 
 use super::hub::RawHub;
 use super::{
-    Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Llm, Log, Model, OnHit, Paths, Pool,
-    Preference, find,
+    Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Llm, Log, MetricKind, Model, OnHit,
+    Paths, Pool, Preference, find,
 };
 
 #[derive(Deserialize)]
@@ -69,6 +69,7 @@ struct RawGeneration {
     steps: u32,
     conditioning: String,
     max_count: u8,
+    best_of: u8,
     reaction_step: f64,
 }
 
@@ -80,6 +81,7 @@ struct RawOnboarding {
 #[derive(Deserialize)]
 struct RawPreference {
     extractor: ExtractorKind,
+    metric: MetricKind,
     reading_timeout_s: u64,
     llm: RawLlm,
 }
@@ -142,6 +144,12 @@ impl Raw {
             "generation.max_count",
             generation.max_count,
             "must be 1 to 4",
+        )?;
+        ensure(
+            (1..=8).contains(&generation.best_of),
+            "generation.best_of",
+            generation.best_of,
+            "must be 1 to 8",
         )?;
         ensure(
             generation.reaction_step > 0.0 && generation.reaction_step <= 1.0,
@@ -313,11 +321,13 @@ impl Raw {
                 steps: Some(generation.steps).filter(|steps| *steps > 0),
                 conditioning: Some(generation.conditioning).filter(|mode| mode != "manifest"),
                 max_count: generation.max_count,
+                best_of: generation.best_of,
                 reaction_step: generation.reaction_step,
             },
             onboarding_images: onboarding.images,
             preference: Preference {
                 extractor: preference.extractor,
+                metric: preference.metric,
                 reading_timeout: Duration::from_secs(preference.reading_timeout_s),
                 llm: Llm {
                     model: Some(preference.llm.model).filter(|path| !path.as_os_str().is_empty()),

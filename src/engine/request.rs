@@ -89,6 +89,7 @@ pub(super) mod tests {
             beta: 0.4,
             conditioning: "guidance".into(),
             seed: u64::MAX,
+            picks: Vec::new(),
             noise: "portable".into(),
             steps: 3,
             guidance: 5.0,

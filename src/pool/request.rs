@@ -31,8 +31,11 @@ pub struct ImageRequest {
     pub beta: f64,
     /// How the preferences enter: `embedding`, `guidance` or `reference`.
     pub conditioning: String,
-    /// Seed of the first picture; picture `k` uses `seed + k`.
+    /// Seed of the first picture; picture `k` uses `seed + k`, or `seed + picks[k]`.
     pub seed: u64,
+    /// Places of these pictures in a longer row from the same seed, of which they were chosen; empty for the first ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub picks: Vec<u8>,
     /// Which generator makes a seed's noise: `portable` or `torch`.
     #[serde(default = "portable")]
     pub noise: String,
@@ -170,7 +173,21 @@ fn share(steps: u32, strength: f64) -> u32 {
 impl ImageRequest {
     /// Returns the seed of picture `picture` (counted from 0), wrapping at the end of the range.
     pub fn seed_of(&self, picture: u8) -> u64 {
-        self.seed.wrapping_add(u64::from(picture))
+        self.seed.wrapping_add(u64::from(self.place_of(picture)))
+    }
+
+    /// Returns the place of picture `picture` (counted from 0) in the row of seeds.
+    pub fn place_of(&self, picture: u8) -> u8 {
+        self.picks.get(usize::from(picture)).copied().unwrap_or(picture)
+    }
+
+    /// Turns the request into that for only some of its pictures, in this order. Each stays what it was, but those that
+    /// start from pictures of another job, which have no other order than theirs.
+    pub fn pick(&mut self, pictures: &[u8]) {
+        let places: Vec<u8> = pictures.iter().map(|picture| self.place_of(*picture)).collect();
+        self.count = u8::try_from(places.len()).unwrap_or(u8::MAX);
+        let in_row = (0..).zip(&places).all(|(at, place)| at == *place);
+        self.picks = if in_row { Vec::new() } else { places };
     }
 
     /// Returns the pixels of one picture: the size that the cost of a step grows with. With a second pass, the mean over

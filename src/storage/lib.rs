@@ -2,7 +2,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | the records, plain data | [`ProfileRecord`], [`OnboardingRecord`], [`JobRecord`] |
+//! | the records, plain data | [`ProfileRecord`], [`OnboardingRecord`], [`JobRecord`], [`ContextPicture`] |
 //! | reading and writing them; every change is all or nothing | [`Store`], `store/` |
 //! | trees and keys | `tree.rs` |
 //! | how a record becomes bytes, and what becomes of older and newer ones | `envelope.rs` |
@@ -19,7 +19,7 @@ mod tree;
 
 pub use error::StoreError;
 pub use records::{
-    Answer, AppliedAttribute, HISTORY_LIMIT, InteractionRef, JobOrigin, JobRecord, JobState,
-    OnboardingRecord, OnboardingState, ProfileRecord, Receipt,
+    Answer, AppliedAttribute, CONTEXT_LIMIT, ContextPicture, HISTORY_LIMIT, InteractionRef, JobOrigin,
+    JobRecord, JobState, Mark, Marks, OnboardingRecord, OnboardingState, ProfileRecord, Ranking, Receipt,
 };
 pub use store::{ForgetReport, Store, StoreOptions};

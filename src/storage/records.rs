@@ -3,7 +3,9 @@
 mod job;
 mod onboarding;
 mod profile;
+mod taste;
 
-pub use job::{AppliedAttribute, InteractionRef, JobOrigin, JobRecord, JobState, Receipt};
+pub use job::{AppliedAttribute, InteractionRef, JobOrigin, JobRecord, JobState, Ranking, Receipt};
 pub use onboarding::{Answer, OnboardingRecord, OnboardingState};
 pub use profile::{HISTORY_LIMIT, ProfileRecord};
+pub use taste::{CONTEXT_LIMIT, ContextPicture, Mark, Marks};

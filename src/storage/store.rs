@@ -17,6 +17,7 @@ mod conversations;
 mod forget;
 mod images;
 mod jobs;
+mod tastes;
 
 pub use forget::ForgetReport;
 

@@ -27,13 +27,15 @@ pub(crate) enum Tree {
     ImageAges,
     /// user → nothing: direct messages to them failed
     DmClosed,
+    /// user, job, index → marks, age, picture: what they said of a picture of theirs with ♥ and ✗
+    Tastes,
     /// name → number: what the database knows of itself
     Meta,
 }
 
 impl Tree {
     /// Every tree.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Profiles,
         Self::Onboarding,
         Self::Jobs,
@@ -44,6 +46,7 @@ impl Tree {
         Self::Images,
         Self::ImageAges,
         Self::DmClosed,
+        Self::Tastes,
         Self::Meta,
     ];
 
@@ -60,6 +63,7 @@ impl Tree {
             Self::Images => "images",
             Self::ImageAges => "image_ages",
             Self::DmClosed => "dm_closed",
+            Self::Tastes => "tastes",
             Self::Meta => "meta",
         }
     }
@@ -116,6 +120,13 @@ pub(crate) fn image(job: u64, index: u8) -> [u8; 9] {
     key
 }
 
+/// Makes the key of a picture in a person's context.
+pub(crate) fn taste(user: u64, job: u64, index: u8) -> [u8; 17] {
+    let mut key = [index; 17];
+    key[..16].copy_from_slice(&ids(user, job));
+    key
+}
+
 /// Reads an id that stands at a place in a key or value; `None` if it is too short.
 pub(crate) fn read_id(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
@@ -127,6 +138,7 @@ pub(crate) fn show(key: &[u8]) -> String {
         (8, Some(id), _) => id.to_string(),
         (9, Some(job), _) => format!("{job}/{}", key[8]),
         (16, Some(first), Some(second)) => format!("{first}/{second}"),
+        (17, Some(user), Some(job)) => format!("{user}/{job}/{}", key[16]),
         _ => key.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

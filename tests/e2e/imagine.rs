@@ -4,6 +4,7 @@ mod buttons;
 mod from_pictures;
 mod pictures;
 mod queue;
+mod ranking;
 mod reactions;
 mod recovery;
 mod safety;

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::render::Task;
 use super::sources::FILE_INDEX;
 use super::wish::Draft;
-use super::{deliver, follow, now_ms, records, sources};
+use super::{deliver, follow, now_ms, ranking, records, sources};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
 
@@ -43,6 +43,7 @@ pub(super) async fn queue(
     if let Some(source) = &mut draft.request.source {
         *source = sources::filled(app, source, draft.request.count).await?;
     }
+    let ranking = ranking::widen(app, asked.user, asked.origin, &mut draft.request).await?;
     let record = app.with_store(move |store| {
         let Draft {
             mut request,
@@ -65,6 +66,7 @@ pub(super) async fn queue(
         record.parent = asked.parent;
         record.applied = applied;
         record.profile_version = profile_version;
+        record.ranking = ranking;
         store.put_job(&record)?;
         if let Some(file) = file
             && let Err(error) = store.put_image(id, FILE_INDEX, &file.png)

@@ -14,7 +14,7 @@ use tastemaker_storage::{JobOrigin, JobRecord};
 use super::begin::{self, Asked};
 use super::command::{answer_failure, deferred, random_seed, token};
 use super::wish::{self, Asker};
-use super::{cancel, records, sources, why};
+use super::{cancel, ranking, records, sources, why};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
 
@@ -116,9 +116,14 @@ async fn explain(
         Ok(record) => record,
         Err(error) => return answer_failure(&ctx.http, &interaction.token, &error).await,
     };
+    let rating = match record.job.user == interaction.user.id.get() {
+        true => Some(ranking::rate(app, &record, records::pictures(app, &record).await?).await?),
+        // What somebody likes is for themselves to see.
+        false => None,
+    };
     let (request, model) = (&record.job.request, &app.config.model.name);
     let mut answer = EditInteractionResponse::new()
-        .embed(why::embed(&record, app.vocabulary, model))
+        .embed(why::embed(&record, app.vocabulary, model, rating.as_ref()))
         .allowed_mentions(CreateAllowedMentions::new());
     if let Some(command) = why::long_command(request, model) {
         answer = answer.new_attachment(CreateAttachment::bytes(command, "make-it-again.sh"));

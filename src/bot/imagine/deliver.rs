@@ -13,7 +13,7 @@ use super::beta::Step;
 use super::follow::End;
 use super::pictures::Kept;
 use super::render::{self, Task};
-use super::{now_ms, pictures, records};
+use super::{marks, now_ms, pictures, ranking, records};
 use crate::bot::context::App;
 use crate::bot::errors::{BotError, Incident};
 use crate::receipt;
@@ -33,6 +33,7 @@ pub(super) async fn conclude(app: &App, task: &mut Task, answer: &mut Answer, en
             elapsed,
             long_texts,
         } => {
+            let pictures = ranking::choose(app, &mut task.record, pictures).await;
             let receipt = Receipt {
                 model: app.model.name.clone(),
                 model_hash: app.model_hash().await,
@@ -120,9 +121,11 @@ pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer,
     match persist(app, task, answer, post, &kept).await {
         Ok(place) => {
             delivered(app, task, Some(place)).await;
-            if render::is_personal(&task.record) {
-                app.tasks.spawn(offer_reactions(Arc::clone(&app.http), place));
-            }
+            app.tasks.spawn(offer_reactions(
+                Arc::clone(&app.http),
+                place,
+                offered(app, &task.record),
+            ));
         }
         Err(error) => undeliverable(app, task, &error).await,
     }
@@ -233,10 +236,26 @@ async fn undeliverable(app: &App, task: &mut Task, error: &BotError) {
     }
 }
 
-/// Puts the reactions that move β under a result, which takes longer than showing it: Discord takes four a second. Where
+/// Returns the reactions that do something under a result.
+pub(super) fn offered(app: &App, record: &JobRecord) -> Vec<&'static str> {
+    let mut offered = Vec::new();
+    if render::is_personal(record) {
+        offered.extend(Step::OFFERED);
+    }
+    if app.metric.is_some() {
+        offered.extend(marks::OFFERED);
+    }
+    offered
+}
+
+/// Puts reactions under a result, which takes longer than showing it: Discord takes four a second. Where
 /// it is not permitted, buttons still do their part.
-pub(super) async fn offer_reactions(http: Arc<Http>, (channel, message): (ChannelId, MessageId)) {
-    for emoji in Step::OFFERED {
+pub(super) async fn offer_reactions(
+    http: Arc<Http>,
+    (channel, message): (ChannelId, MessageId),
+    offered: Vec<&'static str>,
+) {
+    for emoji in offered {
         if let Err(error) = channel
             .create_reaction(&http, message, ReactionType::Unicode(emoji.to_owned()))
             .await

@@ -9,6 +9,7 @@
 //! | the job is written down, queued, and followed to its end | `begin.rs`, `follow.rs` |
 //! | its end is shown, once, wherever it still can be | `deliver.rs`, `answer.rs`, `pictures.rs` |
 //! | buttons and reactions lead to more pictures, or explain, or delete | `component.rs`, `reactions.rs`, `ladder.rs`, `beta.rs` |
+//! | pictures are marked, rated and chosen | `ranking.rs`, `marks.rs` |
 //! | jobs are cancelled | `cancel.rs` |
 //! | jobs of an earlier process go on | `recovery.rs`, `held.rs` |
 //!
@@ -28,7 +29,9 @@ mod follow;
 mod held;
 mod ladder;
 mod long_text;
+mod marks;
 mod pictures;
+mod ranking;
 mod reactions;
 mod records;
 mod recovery;

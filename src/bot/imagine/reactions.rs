@@ -1,4 +1,4 @@
-//! Reactions under a picture: ➕ and ➖ move β, 0️⃣ sets it to 0.
+//! Reactions under a picture: ➕ and ➖ move β, 0️⃣ sets it to 0; ♥ and ✗ are marks (`marks.rs`).
 //!
 //! In a guild only adding one counts, and the bot takes it away again where it may. In a direct message it may not, so
 //! there taking one away counts like adding it: every press of the button is one step.
@@ -19,7 +19,7 @@ use super::ladder::{self, Reacted};
 use super::pictures::Kept;
 use super::render::{self, Parent, Task};
 use super::wish::{self, Draft};
-use super::{Deliveries, deliver, pictures, records};
+use super::{Deliveries, deliver, marks, pictures, records};
 use crate::bot::context::App;
 use crate::bot::errors::{BotError, Incident};
 
@@ -38,15 +38,13 @@ pub async fn on_reaction(
     added: bool,
 ) -> Result<(), BotError> {
     let in_guild = reaction.guild_id.is_some();
-    if in_guild && !added {
-        return Ok(());
-    }
     let (Some(user), ReactionType::Unicode(emoji)) = (reaction.user_id, &reaction.emoji) else {
         return Ok(());
     };
-    let Some(step) = Step::from_emoji(emoji) else {
+    let (step, mark) = (Step::from_emoji(emoji), marks::from_emoji(emoji));
+    if mark.is_none() && (step.is_none() || (in_guild && !added)) {
         return Ok(());
-    };
+    }
     let message = reaction.message_id.get();
     let source = app.with_store(move |store| {
         let id = store.job_of_message(message)?;
@@ -58,6 +56,13 @@ pub async fn on_reaction(
     if source.job.user != user.get() || source.state != JobState::Done {
         return Ok(());
     }
+    if let Some(mark) = mark {
+        // It stays where it is: taking it away is how a mark is taken back.
+        return marks::on_mark(app, &source, mark, added).await;
+    }
+    let Some(step) = step else {
+        return Ok(());
+    };
     if in_guild && let Err(error) = reaction.delete(&ctx.http).await {
         tracing::debug!(%error, "the reaction stays");
     }
@@ -246,6 +251,7 @@ async fn show_again(
     app.deliveries.ladders.arrive(source.job.id);
     let files = Some(pictures::results(&record.job.request, kept));
     let id = record.job.id;
+    let offered = deliver::offered(app, &record);
     let task = Task {
         record: JobRecord {
             origin: JobOrigin::Beta,
@@ -265,8 +271,11 @@ async fn show_again(
     .await?;
     app.with_store(move |store| store.link_message(shown.get(), id))
         .await?;
-    app.tasks
-        .spawn(deliver::offer_reactions(Arc::clone(&app.http), (channel, shown)));
+    app.tasks.spawn(deliver::offer_reactions(
+        Arc::clone(&app.http),
+        (channel, shown),
+        offered,
+    ));
     Ok(())
 }
 

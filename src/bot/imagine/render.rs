@@ -69,7 +69,7 @@ pub(super) fn kept(task: &Task) -> Post {
 
 fn under_way(task: &Task, news: &str) -> Post {
     Post {
-        content: format!("{}\n{news}", heading(task)),
+        content: format!("{}\n{news}{}", heading(task), more(&task.record)),
         rows: vec![buttons::under_way(task.record.job.id)],
         files: None,
     }
@@ -90,6 +90,7 @@ pub(super) fn finished(task: &Task) -> Post {
         variation(&task.record),
         hires(&job.request),
         long_text::note(receipt.as_ref()),
+        chosen(&task.record),
         safety::note(receipt.as_ref()),
     ];
     for note in notes.into_iter().flatten() {
@@ -162,8 +163,13 @@ fn heading(task: &Task) -> String {
 /// One seed, or the first and the last of several.
 fn seeds(request: &ImageRequest) -> String {
     match request.count {
-        0 | 1 => request.seed.to_string(),
-        count => format!("{}–{}", request.seed, request.seed_of(count - 1)),
+        0 | 1 => request.seed_of(0).to_string(),
+        count if request.picks.is_empty() => format!("{}–{}", request.seed, request.seed_of(count - 1)),
+        count => text::list(
+            &(0..count)
+                .map(|picture| request.seed_of(picture).to_string())
+                .collect::<Vec<_>>(),
+        ),
     }
 }
 
@@ -199,6 +205,25 @@ fn hires(request: &ImageRequest) -> Option<String> {
     ))
 }
 
+/// That more is drawn than will be shown.
+fn more(record: &JobRecord) -> String {
+    record.ranking.as_ref().map_or_else(String::new, |ranking| {
+        format!(
+            "\n-# I draw {} and show {}, chosen by your ❤️ and ❌.",
+            ranking.drawn, ranking.shown
+        )
+    })
+}
+
+/// That a result was chosen among more.
+fn chosen(record: &JobRecord) -> Option<String> {
+    let ranking = record.ranking.as_ref().filter(|it| !it.scores.is_empty())?;
+    Some(format!(
+        "-# The best {} of {} by your ❤️ and ❌; *Why this image?* has the score.",
+        ranking.shown, ranking.drawn
+    ))
+}
+
 /// What a variation kept and what it changed.
 fn variation(record: &JobRecord) -> Option<String> {
     let request = &record.job.request;
@@ -221,7 +246,7 @@ fn variation(record: &JobRecord) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use tastemaker_pool::{Job, Variation};
-    use tastemaker_storage::AppliedAttribute;
+    use tastemaker_storage::{AppliedAttribute, Ranking};
 
     use super::*;
 
@@ -235,6 +260,7 @@ pub(super) mod tests {
             beta,
             conditioning: "embedding".into(),
             seed: 7,
+            picks: Vec::new(),
             noise: "portable".into(),
             steps: 20,
             guidance: 5.0,
@@ -352,6 +378,39 @@ pub(super) mod tests {
         };
         (task.record.job.request.variations, task.record.origin) = (vec![varied], JobOrigin::Vary);
         assert!(finished(&task).content.contains("not at hand any more"));
+    }
+
+    #[test]
+    fn a_choice_among_more_is_said_before_and_after() {
+        let mut task = task(0.6);
+        let mut ranking = Ranking {
+            shown: 2,
+            drawn: 6,
+            metric: "embedded".into(),
+            scores: Vec::new(),
+            liked: 3,
+            disliked: 3,
+        };
+        task.record.ranking = Some(ranking.clone());
+        let content = drawing(&task, 1, 20).content;
+        assert!(
+            content.ends_with("I draw 6 and show 2, chosen by your ❤️ and ❌."),
+            "{content}"
+        );
+        assert!(
+            !finished(&task).content.contains("best"),
+            "it could not be ranked"
+        );
+        ranking.scores = vec![0.9, 0.8];
+        task.record.ranking = Some(ranking);
+        let request = &mut task.record.job.request;
+        request.count = 6;
+        request.pick(&[4, 1]);
+        let content = finished(&task).content;
+        assert!(
+            content.contains("seed 11 and 8 ·") && content.contains("The best 2 of 6"),
+            "{content}"
+        );
     }
 
     #[test]

@@ -2,8 +2,22 @@
 
 use tastemaker_pool::ImageRequest;
 
-/// Writes the command line that gives the pictures of `request` with the model of this manifest name or folder.
+/// Writes the command lines that give the pictures of `request` with the model of this manifest name or folder: one, or
+/// one for each picture where their seeds are not in a row.
 pub(super) fn command_line(request: &ImageRequest, model: &str) -> String {
+    if request.picks.is_empty() {
+        return one(request, model);
+    }
+    let each = |picture: u8| {
+        let mut alone = request.clone();
+        alone.seed = request.seed_of(picture);
+        (alone.count, alone.picks) = (1, Vec::new());
+        one(&alone, model)
+    };
+    (0..request.count).map(each).collect::<Vec<_>>().join("\n")
+}
+
+fn one(request: &ImageRequest, model: &str) -> String {
     // A leading dash would be taken for an option: such a prompt comes last, after "--".
     let dashed = request.prompt.starts_with('-');
     let mut line = String::from("tastemaker imagine");
@@ -72,6 +86,20 @@ mod tests {
 
     use super::super::render::tests::task;
     use super::*;
+
+    #[test]
+    fn chosen_pictures_have_a_command_line_each() {
+        let mut request = task(0.6).record.job.request;
+        request.count = 6;
+        request.pick(&[4, 1]);
+        let lines = command_line(&request, "embedded");
+        let lines: Vec<&str> = lines.lines().collect();
+        assert!(
+            lines[0].contains("--seed 11 ") && lines[1].contains("--seed 8 "),
+            "{lines:?}"
+        );
+        assert!(lines.len() == 2 && !lines[0].contains("--count"), "{lines:?}");
+    }
 
     #[test]
     fn the_command_line_says_everything() {

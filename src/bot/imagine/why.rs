@@ -7,6 +7,7 @@ use tastemaker_pool::ImageRequest;
 use tastemaker_preference::{AttributeDef, Vocabulary};
 use tastemaker_storage::{AppliedAttribute, JobRecord};
 
+use super::ranking::{NEEDED, Rating};
 use super::{beta, render, reproduce, text};
 
 /// Discord's limit for the value of one embed field, in characters.
@@ -62,8 +63,13 @@ fn words(text: &str) -> String {
     plain
 }
 
-/// Writes the explanation of a job's pictures.
-pub(super) fn embed(record: &JobRecord, vocabulary: &Vocabulary, model: &str) -> CreateEmbed {
+/// Writes the explanation of a job's pictures; `rating` is what the metric says of them, for their owner alone.
+pub(super) fn embed(
+    record: &JobRecord,
+    vocabulary: &Vocabulary,
+    model: &str,
+    rating: Option<&Rating>,
+) -> CreateEmbed {
     let request = &record.job.request;
     let mut embed = CreateEmbed::new()
         .title("Why this image?")
@@ -78,6 +84,9 @@ pub(super) fn embed(record: &JobRecord, vocabulary: &Vocabulary, model: &str) ->
         && let Some(lines) = overridden(&clashes(record, vocabulary))
     {
         embed = embed.field("Where the prompt decides", lines, false);
+    }
+    if let Some(lines) = rating.and_then(|rating| fit(record, rating)) {
+        embed = embed.field("How much you may like it", lines, false);
     }
     embed = embed.field("Made with", facts(record), false);
     let command = reproduce::command_line(request, model);
@@ -125,6 +134,55 @@ fn steering(record: &JobRecord) -> String {
         "β {} of 1.0. {how} (mode `{}`).",
         beta::show(request.beta),
         text::cut(&request.conditioning, 32)
+    )
+}
+
+/// What the metric says, and what part it had in the choice; `None` where there is no metric.
+fn fit(record: &JobRecord, rating: &Rating) -> Option<String> {
+    if let Some(ranking) = &record.ranking {
+        let (drawn, shown) = (ranking.drawn, ranking.shown);
+        let shown = if shown == 1 {
+            "the one".to_owned()
+        } else {
+            format!("the {shown}")
+        };
+        let marked = format!(
+            "the {} ❤️ and {} ❌ you had given",
+            ranking.liked, ranking.disliked
+        );
+        return Some(match ranking.scores.is_empty() {
+            true => format!(
+                "Not ranked: I drew {drawn} pictures to show {shown} you might like most, but could not rate them all. I show them in the order of their seeds."
+            ),
+            false => format!(
+                "{} of 1, from {marked} (metric `{}`).\n**Used to choose**: I drew {drawn} pictures and show {shown} with the highest score. \
+                 A high score was therefore to be expected, and proves nothing: whether you like it, only you can say.",
+                scores(&ranking.scores),
+                text::cut(&ranking.metric, 32)
+            ),
+        });
+    }
+    match rating {
+        Rating::Off => None,
+        Rating::TooFew { liked, disliked } => Some(format!(
+            "Nothing was ranked, and there is no score yet. It takes {NEEDED} other pictures with your ❤️ and {NEEDED} with your ❌; so far there are {liked} and {disliked}."
+        )),
+        Rating::Unknown => {
+            Some("Nothing was ranked, and there is no score: the picture is no longer at hand.".to_owned())
+        }
+        Rating::Scores(given) => Some(format!(
+            "{} of 1, from the ❤️ and ❌ you gave other pictures.\n**Not used to choose**: nothing else was drawn.",
+            scores(given)
+        )),
+    }
+}
+
+fn scores(scores: &[f32]) -> String {
+    let shown: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
+    format!(
+        "{} {}",
+        if shown.len() == 1 { "Score" } else { "Scores" },
+        text::list(&shown)
     )
 }
 
@@ -222,6 +280,8 @@ fn facts(record: &JobRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tastemaker_storage::Ranking;
+
     use super::super::render::tests::task;
     use super::*;
 
@@ -266,7 +326,7 @@ mod tests {
 
     #[test]
     fn the_explanation_names_what_took_part_and_how_much() {
-        let json = json(&embed(&task(0.6).record, vocabulary(), "embedded"));
+        let json = json(&embed(&task(0.6).record, vocabulary(), "embedded", None));
         for part in [
             "watercolour",
             "0.90",
@@ -283,10 +343,49 @@ mod tests {
     #[test]
     fn plain_pictures_are_explained_as_plain() {
         let mut record = task(0.0).record;
-        assert!(json(&embed(&record, vocabulary(), "embedded")).contains("β is 0"));
+        assert!(json(&embed(&record, vocabulary(), "embedded", None)).contains("β is 0"));
         record.job.request.vp_plus.clear();
         record.job.request.vp_minus.clear();
-        assert!(json(&embed(&record, vocabulary(), "embedded")).contains("/onboard"));
+        assert!(json(&embed(&record, vocabulary(), "embedded", None)).contains("/onboard"));
+    }
+
+    #[test]
+    fn a_score_is_told_with_the_part_it_had() {
+        let mut record = task(0.6).record;
+        let told = |record: &JobRecord, rating: &Rating| fit(record, rating).unwrap();
+        let few = told(
+            &record,
+            &Rating::TooFew {
+                liked: 1,
+                disliked: 0,
+            },
+        );
+        assert!(
+            few.contains("Nothing was ranked") && few.contains("1 and 0"),
+            "{few}"
+        );
+        let scored = told(&record, &Rating::Scores(vec![0.634]));
+        assert!(
+            scored.starts_with("Score 0.63 of 1") && scored.contains("Not used to choose"),
+            "{scored}"
+        );
+        assert_eq!(fit(&record, &Rating::Off), None);
+        record.ranking = Some(Ranking {
+            shown: 2,
+            drawn: 8,
+            metric: "embedded".into(),
+            scores: vec![0.91, 0.8],
+            liked: 3,
+            disliked: 2,
+        });
+        let chosen = told(&record, &Rating::Scores(vec![0.1]));
+        assert!(
+            chosen.starts_with("Scores 0.91 and 0.80 of 1, from the 3 ❤️ and 2 ❌")
+                && chosen.contains("**Used to choose**: I drew 8 pictures and show the 2 with"),
+            "{chosen}"
+        );
+        record.ranking.as_mut().unwrap().scores.clear();
+        assert!(told(&record, &Rating::Off).starts_with("Not ranked"));
     }
 
     #[test]
@@ -298,7 +397,7 @@ mod tests {
         record
             .applied
             .extend(vec![task(0.6).record.applied[2].clone(); 100]);
-        let value = serde_json::to_value(embed(&record, vocabulary(), "embedded")).unwrap();
+        let value = serde_json::to_value(embed(&record, vocabulary(), "embedded", None)).unwrap();
         let mut total = 0;
         for part in [&value["title"], &value["description"], &value["footer"]["text"]] {
             total += part.as_str().unwrap_or_default().chars().count();

@@ -82,8 +82,13 @@ pub(super) struct Draft {
 impl Draft {
     /// The request of a job that is there, with its taste.
     fn like(source: &JobRecord) -> Self {
+        let mut request = source.job.request.clone();
+        if let Some(ranking) = source.ranking.as_ref().filter(|it| request.count == it.drawn) {
+            // Nothing was chosen among what was drawn.
+            request.count = ranking.shown;
+        }
         Self {
-            request: source.job.request.clone(),
+            request,
             applied: source.applied.clone(),
             profile_version: source.profile_version,
             file: None,
@@ -152,6 +157,7 @@ impl Wish {
                 .clone()
                 .unwrap_or_else(|| model.conditioning.clone()),
             seed: self.seed,
+            picks: Vec::new(),
             noise: model.noise.clone(),
             steps: generation.steps.unwrap_or(model.steps),
             guidance: model.guidance,
@@ -180,6 +186,7 @@ impl Wish {
 pub(super) fn again(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     let mut draft = Draft::for_asker(source, asker);
     draft.request.seed = seed;
+    draft.request.picks.clear();
     draft.request.variations.clear();
     draft
 }
@@ -192,6 +199,7 @@ pub(super) fn vary(source: &JobRecord, asker: Asker<'_>, seed: u64) -> Draft {
     (request.width, request.height) = size::of(request);
     request.hires = None;
     request.seed = seed;
+    request.picks.clear();
     request.variations.clear();
     request.source = Some(Source {
         of: SourceOf::Pictures(source.job.id),

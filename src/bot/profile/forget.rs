@@ -22,7 +22,7 @@ pub(super) async fn ask(app: &App, user: u64) -> Result<Panel, BotError> {
         ""
     };
     Ok(Panel::text(format!(
-        "Delete everything I keep about you? That is {what}any onboarding you are in, {} with their pictures and the words you gave \
+        "Delete everything I keep about you? That is {what}any onboarding you are in, {} with their pictures, your ❤️ and ❌ on them and the words you gave \
          them, and whatever is waiting or being drawn. It can't be undone; `/profile export` saves your profile first. \
          Messages that are in Discord already stay there until you delete them.",
         count(jobs, "request")
@@ -66,6 +66,12 @@ fn told(report: &ForgetReport, cancelled: usize) -> String {
             size(report.bytes)
         ));
     }
+    if report.marked > 0 {
+        deleted.push(format!(
+            "{} of pictures you marked with ❤️ or ❌",
+            copies(report.marked)
+        ));
+    }
     if cancelled > 0 {
         deleted.push(format!(
             "{} that waited or was being drawn",
@@ -88,6 +94,13 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
+fn copies(number: usize) -> String {
+    match number {
+        1 => "1 copy".to_owned(),
+        _ => format!("{number} copies"),
+    }
+}
+
 fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
@@ -106,6 +119,7 @@ mod tests {
             profiles: 1,
             jobs: 2,
             images: 1,
+            marked: 3,
             bytes: 3_000_000,
             ..ForgetReport::default()
         };
@@ -113,6 +127,7 @@ mod tests {
         assert!(
             text.contains("2 requests")
                 && text.contains("1 picture (2.9 MiB)")
+                && text.contains("3 copies of pictures you marked")
                 && text.contains("1 request that"),
             "{text}"
         );

@@ -33,12 +33,22 @@ pub(super) async fn export(app: &App, user: u64) -> Result<Panel, BotError> {
     };
     let file =
         CreateAttachment::bytes(record.profile.to_json(), FILE).description("Your taste profile as JSON");
-    Ok(
-        Panel::text(
-            "Your profile, yours to keep, edit and take elsewhere. `/profile import` reads it again.",
-        )
-        .file(file),
-    )
+    let (liked, disliked) = app.with_store(move |store| store.context_size(user)).await?;
+    let text = format!(
+        "Your profile, yours to keep, edit and take elsewhere. `/profile import` reads it again.{}",
+        beside(liked, disliked)
+    );
+    Ok(Panel::text(text).file(file))
+}
+
+/// What is kept of a person's taste that is not in the file.
+fn beside(liked: usize, disliked: usize) -> String {
+    match liked + disliked {
+        0 => String::new(),
+        _ => format!(
+            "\nNot in it: copies of {liked} pictures of yours with ❤️ and {disliked} with ❌, by which I rate others for you. Take the reaction away, and the copy goes."
+        ),
+    }
 }
 
 /// Takes the profile of a file instead of the one that is there.
@@ -87,6 +97,16 @@ mod tests {
             "soft lighting"
         );
         assert!(read(format!("\u{feff}{json}\n").into_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_beside_the_file_is_counted() {
+        assert_eq!(beside(0, 0), "");
+        let text = beside(3, 1);
+        assert!(
+            text.contains("3 pictures of yours with ❤️ and 1 with ❌"),
+            "{text}"
+        );
     }
 
     #[test]

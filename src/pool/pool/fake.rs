@@ -304,6 +304,7 @@ pub(super) fn job(id: JobId, user: UserId, count: u8, prompt: &str) -> Job {
         beta: 0.5,
         conditioning: "embedding".to_owned(),
         seed: 1000 * id,
+        picks: Vec::new(),
         noise: "portable".to_owned(),
         steps: 3,
         guidance: 5.0,

@@ -37,6 +37,9 @@ pub struct JobRecord {
     /// How the pictures were made, once they are.
     #[serde(default)]
     pub receipt: Option<Receipt>,
+    /// That more pictures are drawn than shown, and how those shown were chosen, once they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Ranking>,
     /// Why it failed, as the person was told.
     #[serde(default)]
     pub failure: Option<String>,
@@ -59,6 +62,7 @@ impl JobRecord {
             profile_version: None,
             applied: Vec::new(),
             receipt: None,
+            ranking: None,
             failure: None,
             created_at,
         }
@@ -126,6 +130,29 @@ pub enum JobOrigin {
     Upscale,
     /// A reaction that changed β.
     Beta,
+}
+
+/// Says how the pictures of a job were chosen among more that were drawn.
+///
+/// Until they are, the request counts all that are drawn; afterwards it is the request for those that are shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ranking {
+    /// Pictures to show.
+    pub shown: u8,
+    /// Pictures drawn.
+    pub drawn: u8,
+    /// The metric that ranked them.
+    pub metric: String,
+    /// What it gave each picture that is shown, 0 to 1, in their order; empty until they are chosen, and where they could
+    /// not be ranked and the first ones are shown.
+    #[serde(default)]
+    pub scores: Vec<f32>,
+    /// Liked pictures it learned from.
+    #[serde(default)]
+    pub liked: usize,
+    /// Disliked pictures it learned from.
+    #[serde(default)]
+    pub disliked: usize,
 }
 
 /// Is one attribute that took part in a picture.

@@ -17,6 +17,8 @@ pub struct ForgetReport {
     pub jobs: usize,
     /// Links from messages to jobs.
     pub links: usize,
+    /// Copies of pictures that were marked with ♥ or ✗.
+    pub marked: usize,
     /// Images.
     pub images: usize,
     /// Bytes of the images.
@@ -54,6 +56,7 @@ impl Store {
             report.images += count.images;
             report.bytes += count.bytes;
         }
+        report.marked = self.remove_tastes(&mut changes, user, None)?;
         self.commit(&changes)?;
         writer.deleted.extend(jobs);
         writer.image_bytes = writer.image_bytes.saturating_sub(report.bytes);

@@ -138,7 +138,7 @@ impl Store {
         self.flush()
     }
 
-    /// Deletes a job with its links and images; false if there is no such job.
+    /// Deletes a job with its links and images, also those in its owner's context; false if there is no such job.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -148,6 +148,9 @@ impl Store {
         let mut changes = Changes::default();
         self.remove_job(&mut changes, id)?;
         for key in self.owner_keys(id)? {
+            if let Some(user) = tree::read_id(&key, 0) {
+                self.remove_tastes(&mut changes, user, Some(id))?;
+            }
             changes.remove(Tree::UserJobs, key);
         }
         let images = self.remove_images(&mut changes, id)?;

@@ -13,6 +13,7 @@ mod crashes;
 mod forgetting;
 mod images;
 mod jobs;
+mod tastes;
 
 fn temporary() -> Store {
     Store::temporary().expect("a temporary database")

@@ -20,7 +20,7 @@ async fn in_a_guild_the_owners_reactions_move_beta() {
             .iter()
             .map(|reaction| reaction.emoji.clone())
             .collect::<Vec<_>>()
-            == ["➕", "➖", "0️⃣"]
+            == ["➕", "➖", "0️⃣", "❤️", "❌"]
     };
     ada.sees(channel, |message| message.id == picture.id && offered(message))
         .await;

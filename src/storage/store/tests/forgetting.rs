@@ -1,5 +1,5 @@
 use super::*;
-use crate::Answer;
+use crate::{Answer, Mark};
 
 /// Chosen so that its bytes and digits occur nowhere by chance.
 const PERSON: u64 = 0x5EC2_E7AB_CDEF_1357;
@@ -29,6 +29,8 @@ fn fill(store: &Store, user: u64, first_job: u64) {
         store
             .put_image(id, 0, format!("picture of {user}").as_bytes())
             .unwrap();
+        let copy = format!("copy for {user}").into_bytes();
+        store.mark(user, id, &[(0, copy)], Mark::Liked).unwrap();
     }
     store.link_message(5_000 + first_job, first_job).unwrap();
 }
@@ -84,6 +86,7 @@ fn nothing_of_a_forgotten_person_is_found_in_any_tree() {
         onboarding: 1,
         jobs: 2,
         links: 3,
+        marked: 2,
         images: 2,
         bytes: 2 * picture,
     };
@@ -145,6 +148,7 @@ fn records_that_cannot_be_read_are_forgotten_too() {
         (Tree::Onboarding, &tree::id(PERSON)),
         (Tree::Jobs, &tree::id(id)),
         (Tree::Images, &tree::image(id, 0)),
+        (Tree::Tastes, &tree::taste(PERSON, id, 0)),
     ] {
         store.tree(tree).insert(key, b"rubbish").unwrap();
     }
