@@ -163,6 +163,12 @@ impl Beliefs {
         (POOLED * usual + own.said) / (POOLED + own.shown)
     }
 
+    /// Tells whether anything was said about a category.
+    pub(super) fn has_opinion(&self, category: usize) -> bool {
+        let named = self.named.iter().zip(&self.prior.category);
+        named.into_iter().any(|(named, it)| *named && *it == category)
+    }
+
     fn words(&mut self, extraction: &Extraction) {
         for (polarity, sign) in [(Polarity::Liked, 1.0), (Polarity::Disliked, -1.0)] {
             for preference in extraction.list(polarity) {

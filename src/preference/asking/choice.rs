@@ -5,7 +5,10 @@
 //! `½ ln det(I + D^½ M D^½)` with `M = Σ + μ μᵀ` over `x`. Σ alone would be the information about the beliefs; with the
 //! second moment an attribute counts too that is likely to be liked, but that nobody has named yet, because a profile
 //! holds only what was said. An attribute that was named counts no more. The determinant sees to diversity: what hangs
-//! together tells once.
+//! together tells once. For each category of which nothing was said yet, a fixed number of nats is added, times the chance
+//! that the answer says the first word about it.
+
+use std::collections::BTreeMap;
 
 use super::Candidate;
 use super::beliefs::Beliefs;
@@ -13,9 +16,12 @@ use crate::Vocabulary;
 
 /// Precision of words. Rougher than in `beliefs.rs`: what an answer that is not there yet is counted on to tell.
 const WORDS: f64 = 4.0;
+/// What the first word about a category tells beside the attribute it names: which way the person leans there. In nats;
+/// larger than the ln 2 of a yes or no, because a review calls every category, however few attributes it has.
+const CATEGORY: f64 = 1.5;
 /// Share of what the first image was expected to tell that the best image left must tell for asking to be worth a
 /// person's time.
-const LITTLE: f64 = 0.5;
+const LITTLE: f64 = 0.25;
 /// Categories that make up a style.
 const STYLE: [&str; 3] = ["medium", "art movement", "technique"];
 /// Attributes of any category that two images of one style share.
@@ -55,7 +61,7 @@ pub fn next_image(candidates: &[Candidate], shown: &[String], beliefs: &Beliefs)
     best.map(|(_, choice)| choice)
 }
 
-/// Tells whether no image left is expected to tell half of what the first one was, or none is left.
+/// Tells whether no image left is expected to tell a quarter of what the first one was, or none is left.
 pub fn little_left(candidates: &[Candidate], shown: &[String], beliefs: &Beliefs) -> bool {
     let blank = Beliefs::new(candidates);
     let most = |beliefs: &Beliefs, left: &dyn Fn(&Candidate) -> bool| {
@@ -107,7 +113,20 @@ fn gain(attributes: &[String], beliefs: &Beliefs) -> f64 {
                 roots[row] * moment * roots[column] + f64::from(u8::from(row == column));
         }
     }
-    half_log_determinant(&mut matrix, size)
+    half_log_determinant(&mut matrix, size) + CATEGORY * news(&open, beliefs)
+}
+
+/// Returns how many categories of which nothing was said yet are expected to get their first word, given the open
+/// attributes of an image.
+fn news(open: &[usize], beliefs: &Beliefs) -> f64 {
+    let mut silence: BTreeMap<usize, f64> = BTreeMap::new();
+    for at in open {
+        let category = beliefs.prior.category[*at];
+        if !beliefs.has_opinion(category) {
+            *silence.entry(category).or_insert(1.0) *= 1.0 - beliefs.chance(category);
+        }
+    }
+    silence.values().map(|silence| 1.0 - silence).sum()
 }
 
 /// Half the logarithm of the determinant of a symmetric matrix whose eigenvalues are at least 1, by Cholesky's method.
