@@ -8,6 +8,7 @@ pub mod invite;
 pub mod models;
 pub mod receipt;
 pub mod run;
+pub mod score;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ enum Command {
     Extract(extract::ExtractArgs),
     /// Measure what reads comments on labelled ones.
     Eval(eval::EvalArgs),
+    /// Tell how much a person would like pictures, from some they liked and disliked.
+    Score(score::ScoreArgs),
     /// List, download and check the checkpoints that pictures are made with.
     Models(models::ModelsArgs),
 }
@@ -70,6 +73,7 @@ impl Cli {
                 tokio::task::spawn_blocking(move || extract::run(args, &config)).await?
             }
             Command::Eval(args) => tokio::task::spawn_blocking(move || eval::run(args, &config)).await?,
+            Command::Score(args) => tokio::task::spawn_blocking(move || score::run(&args)).await?,
             Command::Models(args) => models::run(args, config).await,
         }
     }
