@@ -6,14 +6,20 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use tastemaker_preference::vpe::VpeExtractor;
 use tastemaker_preference::{Extractor, LexiconExtractor, LlmExtractor, LlmOptions};
 
-use crate::config::{ExtractorKind, Llm, Preference};
+use crate::config::{ExtractorKind, Llm, Preference, Vpe};
 use crate::engine;
+use crate::seeing::{self, Seeing};
 
 /// Said where no model is named.
 const NO_LLM: &str = "the extractor `llm` needs a model: name a GGUF file of a chat model in `preference.llm.model` \
      (docs/extraction.md says which are read and where a small one is)";
+
+/// Said where no IDEFICS2 is named.
+const NO_VPE: &str = "the extractor `vpe` needs a model: name the folder of IDEFICS2 in `preference.vpe.model`, or give --model \
+                      to `extract`, and that of its adapter likewise (docs/extraction.md says where to get them)";
 
 /// Makes an extractor. Loads its model, if it has one, which may take a while; blocks.
 ///
@@ -24,6 +30,7 @@ pub fn open(kind: ExtractorKind, settings: &Preference) -> anyhow::Result<Arc<dy
     Ok(match kind {
         ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
         ExtractorKind::Llm => Arc::new(llm(&settings.llm)?),
+        ExtractorKind::Vpe => Arc::new(vpe(&settings.vpe)?),
     })
 }
 
@@ -38,6 +45,17 @@ fn llm(settings: &Llm) -> anyhow::Result<LlmExtractor> {
         max_tokens: settings.max_tokens,
     };
     LlmExtractor::load(&options).context("the extractor `llm` cannot be opened")
+}
+
+fn vpe(settings: &Vpe) -> anyhow::Result<VpeExtractor> {
+    let seeing = Seeing {
+        model: settings.model.clone().context(NO_VPE)?,
+        adapter: settings.adapter.clone(),
+        device: settings.device.clone(),
+        precision: settings.precision,
+    };
+    let model = seeing::open(&seeing).context("the extractor `vpe` cannot be opened")?;
+    VpeExtractor::new(model, &seeing.model).context("the extractor `vpe` cannot be opened")
 }
 
 #[cfg(test)]
@@ -57,5 +75,22 @@ mod tests {
         let mut named = settings;
         named.llm.model = Some("no/such.gguf".into());
         assert!(message(&named).contains("no/such.gguf"));
+    }
+
+    #[test]
+    fn the_extractor_that_sees_pictures_is_opened_with_the_tiny_checkpoint() {
+        let mut settings = Config::defaults().unwrap().preference;
+        let message =
+            |settings: &Preference| format!("{:#}", open(ExtractorKind::Vpe, settings).err().unwrap());
+        assert!(message(&settings).contains("`preference.vpe.model`"));
+        settings.vpe.model = Some("no/such/model".into());
+        assert!(message(&settings).contains("no/such/model"));
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/preference/idefics2");
+        settings.vpe.adapter = Some(folder.join("adapters/regex"));
+        settings.vpe.model = Some(folder);
+        settings.vpe.precision = tastemaker_preference::idefics2::Precision::F32;
+        let extractor = open(ExtractorKind::Vpe, &settings).unwrap();
+        assert!(extractor.name() == "vpe" && extractor.sees_images());
     }
 }

@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use tastemaker_preference::idefics2::Precision;
+use tastemaker_preference::vpe::load_picture;
 use tastemaker_preference::{CommentedImage, Extraction, Extractor, Preference};
 
-use crate::config::{Config, ExtractorKind};
+use crate::config::{Config, ExtractorKind, Preference as Settings};
 use crate::extractors;
 
 /// The longest input line, in bytes: a comment of 4,000 characters with its image attributes fits many times over.
@@ -34,6 +36,30 @@ pub struct ExtractArgs {
     /// Folder of the images that "image" names, for extractors that look at them
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
+
+    /// vpe: the IDEFICS2 checkpoint, a folder or a GGUF file (default: preference.vpe.model)
+    #[arg(long, value_name = "PATH")]
+    model: Option<PathBuf>,
+
+    /// vpe: folder of the adapter VPE-ViPer (default: preference.vpe.adapter)
+    #[arg(long, value_name = "FOLDER")]
+    adapter: Option<PathBuf>,
+
+    /// vpe: what the weights are kept in: f32, f16, bf16, q8_0 or q4_0 (default: preference.vpe.precision)
+    #[arg(long, value_name = "KIND")]
+    precision: Option<Precision>,
+}
+
+impl ExtractArgs {
+    /// Returns the configuration with what the command line says instead.
+    fn settings(&self, configured: &Settings) -> Settings {
+        let mut settings = configured.clone();
+        let vpe = &mut settings.vpe;
+        vpe.model = self.model.clone().or(vpe.model.take());
+        vpe.adapter = self.adapter.clone().or(vpe.adapter.take());
+        vpe.precision = self.precision.unwrap_or(vpe.precision);
+        settings
+    }
 }
 
 /// Extracts the preferences from every comment of the input and prints them to standard output.
@@ -47,7 +73,7 @@ pub struct ExtractArgs {
 /// its number; what was read before it has been printed. A closed pipe ends the output and is no error.
 pub fn run(args: ExtractArgs, config: &Config) -> anyhow::Result<()> {
     let kind = args.extractor.unwrap_or(config.preference.extractor);
-    let extractor = extractors::open(kind, &config.preference)?;
+    let extractor = extractors::open(kind, &args.settings(&config.preference))?;
     let input = open(&args.input)?;
     let output = io::stdout().lock();
     match extract(
@@ -99,8 +125,7 @@ fn extract(
         })?;
         if extractor.sees_images() {
             if let Some(name) = &comment.image {
-                let picture =
-                    picture(images, Path::new(name)).with_context(|| format!("image of line {number}"))?;
+                let picture = picture(images, name).with_context(|| format!("image of line {number}"))?;
                 comment.picture = Some(picture);
             }
             together.push(comment);
@@ -121,15 +146,10 @@ fn extract(
     Ok(())
 }
 
-/// Decodes an image of the folder. The name comes with the comments, so it may not lead out of there.
-fn picture(folder: Option<&Path>, name: &Path) -> anyhow::Result<Arc<image::RgbImage>> {
+/// Reads an image of the folder. The name comes with the comments, so it may not lead out of there.
+fn picture(folder: Option<&Path>, name: &str) -> anyhow::Result<Arc<image::RgbImage>> {
     let folder = folder.context("say where the images are with --images DIR")?;
-    if !name.components().all(|part| matches!(part, Component::Normal(_))) {
-        bail!("{} is no name of a file in {}", name.display(), folder.display());
-    }
-    let path = folder.join(name);
-    let picture = image::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    Ok(Arc::new(picture.into_rgb8()))
+    Ok(Arc::new(load_picture(folder, name)?))
 }
 
 fn write(
@@ -334,14 +354,39 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (images, name, said) in [
             (None, "a.png", "--images"),
-            (Some(folder.path()), "../a.png", "no name of a file"),
-            (Some(folder.path()), "/etc/passwd", "no name of a file"),
-            (Some(folder.path()), "a.png", "cannot open"),
+            (Some(folder.path()), "../a.png", "not a path"),
+            (Some(folder.path()), "/etc/passwd", "not a path"),
+            (Some(folder.path()), "a.png", "cannot be opened"),
         ] {
             let input = format!("{{\"text\": \"a\", \"image\": \"{name}\"}}");
             let result = extract(&Eyes, images, input.as_bytes(), Vec::new(), true);
             let message = format!("{:#}", result.unwrap_err());
             assert!(message.contains(said) && message.contains("line 1"), "{message}");
         }
+    }
+
+    #[test]
+    fn what_the_command_line_says_of_the_model_goes_before_the_configuration() {
+        use clap::Parser;
+
+        #[derive(Parser)]
+        struct Command {
+            #[command(flatten)]
+            args: ExtractArgs,
+        }
+        let configured = Config::defaults().unwrap().preference;
+        let settings = |more: &[&str]| {
+            let line = ["extract"].iter().chain(more);
+            Command::try_parse_from(line)
+                .unwrap()
+                .args
+                .settings(&configured)
+                .vpe
+        };
+        assert_eq!(settings(&[]).precision, configured.vpe.precision);
+        let said = settings(&["--model", "m", "--adapter", "a", "--precision", "q4_0"]);
+        assert_eq!((said.model, said.adapter), (Some("m".into()), Some("a".into())));
+        assert_eq!(said.precision, Precision::Q4_0);
+        assert!(Command::try_parse_from(["extract", "--precision", "q5"]).is_err());
     }
 }

@@ -48,7 +48,7 @@ enum Command {
     /// Measure what reads comments on labelled ones.
     Eval(eval::EvalArgs),
     /// Tell how much a person would like pictures, from some they liked and disliked.
-    Score(score::ScoreArgs),
+    Score(Box<score::ScoreArgs>),
     /// List, download and check the checkpoints that pictures are made with.
     Models(models::ModelsArgs),
 }

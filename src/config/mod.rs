@@ -18,6 +18,7 @@ use clap::ValueEnum;
 use secrecy::SecretString;
 use serde::Deserialize;
 use tastemaker_preference::LlmMode;
+use tastemaker_preference::idefics2::Precision;
 use thiserror::Error;
 
 pub use hub::Hub;
@@ -176,6 +177,21 @@ pub struct Preference {
     pub reading_timeout: Duration,
     /// The language model of the extractor `llm`.
     pub llm: Llm,
+    /// The model of the extractor `vpe`.
+    pub vpe: Vpe,
+}
+
+/// The model of the extractor `vpe`.
+#[derive(Debug, Clone)]
+pub struct Vpe {
+    /// The IDEFICS2 checkpoint: a folder or a GGUF file; `None` if none is named.
+    pub model: Option<PathBuf>,
+    /// Folder of the adapter; `None` where the weights have it already.
+    pub adapter: Option<PathBuf>,
+    /// `cpu`, `cuda:N`, `metal:N` or `auto`.
+    pub device: String,
+    /// What its matrices are kept in.
+    pub precision: Precision,
 }
 
 /// The language model of the extractor `llm`.
@@ -200,6 +216,8 @@ pub enum ExtractorKind {
     Lexicon,
     /// A small language model, a GGUF file (preference.llm of the configuration)
     Llm,
+    /// IDEFICS2 with ViPer's adapter, which sees the pictures (preference.vpe of the configuration)
+    Vpe,
 }
 
 /// What rates pictures for a person.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tastemaker_preference::LlmMode;
+use tastemaker_preference::idefics2::Precision;
 
 use super::hub::RawHub;
 use super::{
     Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Llm, Log, MetricKind, Model, OnHit,
-    Paths, Pool, Preference, find,
+    Paths, Pool, Preference, Vpe, find,
 };
 
 #[derive(Deserialize)]
@@ -84,6 +85,15 @@ struct RawPreference {
     metric: MetricKind,
     reading_timeout_s: u64,
     llm: RawLlm,
+    vpe: RawVpe,
+}
+
+#[derive(Deserialize)]
+struct RawVpe {
+    model: PathBuf,
+    adapter: PathBuf,
+    device: String,
+    precision: String,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +214,13 @@ impl Raw {
             "preference.reading_timeout_s",
             self.preference.reading_timeout_s,
             "must be at least 1",
+        )?;
+        let precision = &self.preference.vpe.precision;
+        ensure(
+            precision.parse::<Precision>().is_ok(),
+            "preference.vpe.precision",
+            precision,
+            "must be f32, f16, bf16, q8_0 or q4_0",
         )?;
         let llm = &self.preference.llm;
         ensure(
@@ -334,6 +351,12 @@ impl Raw {
                     device: preference.llm.device,
                     mode: preference.llm.mode.parse().unwrap_or(LlmMode::Complete),
                     max_tokens: preference.llm.max_tokens,
+                },
+                vpe: Vpe {
+                    model: Some(preference.vpe.model).filter(|path| !path.as_os_str().is_empty()),
+                    adapter: Some(preference.vpe.adapter).filter(|path| !path.as_os_str().is_empty()),
+                    device: preference.vpe.device,
+                    precision: preference.vpe.precision.parse().unwrap_or(Precision::Bf16),
                 },
             },
             pool,

@@ -171,6 +171,10 @@ impl Extractor for VpeExtractor {
         "vpe"
     }
 
+    fn sees_images(&self) -> bool {
+        true
+    }
+
     fn extract(&self, comment: &CommentedImage) -> Result<Extraction, ExtractError> {
         let mut all = self.extract_all(std::slice::from_ref(comment))?;
         Ok(all.pop().unwrap_or_default())
