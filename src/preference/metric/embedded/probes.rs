@@ -30,7 +30,7 @@ const FAR: f32 = 4.0;
 /// Weight of the features themselves beside the looks: for what no factor names.
 const ITSELF: f32 = 0.25;
 
-/// How alike looks are, as it was chosen on simulated people other than those it is measured on; see `docs/metric.md`.
+/// How alike looks are. Set once and not tuned; `docs/metric.md` has what it reaches.
 pub const KERNEL: Kernel = Kernel {
     scale: 4.0,
     length: 1.0,
