@@ -36,3 +36,17 @@ pub trait Scorer: Send {
     /// [`MetricError::EmptyImage`] for a picture without pixels, [`MetricError::Failed`] where a model fails.
     fn score(&mut self, query: &RgbImage) -> Result<f32, MetricError>;
 }
+
+/// Refuses a context that lacks a side.
+fn need_both(liked: &[RgbImage], disliked: &[RgbImage]) -> Result<(), MetricError> {
+    for (what, list) in [("liked", liked), ("disliked", disliked)] {
+        if list.is_empty() {
+            return Err(MetricError::TooFew {
+                what,
+                given: 0,
+                needed: 1,
+            });
+        }
+    }
+    Ok(())
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::{Metric, Scorer};
+use super::{Metric, Scorer, need_both};
 use crate::idefics2::processor::ImageProcessor;
 use crate::idefics2::prompt::{PromptEncoder, Segment};
 use crate::idefics2::session::{encode_pictures, open_for_viper};
@@ -133,16 +133,8 @@ impl Metric for ViperMetric {
     /// Reads the context: the first pictures of both lists, as many of one as of the other, at most 8 of each. Both lists
     /// need one at least.
     fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError> {
-        for (what, list) in [("liked", liked), ("disliked", disliked)] {
-            if list.is_empty() {
-                return Err(MetricError::TooFew {
-                    what,
-                    given: 0,
-                    needed: 1,
-                });
-            }
-            list.iter().try_for_each(check)?;
-        }
+        need_both(liked, disliked)?;
+        liked.iter().chain(disliked).try_for_each(check)?;
         let pairs = liked.len().min(disliked.len()).min(MAX_PAIRS);
         let pictures: Vec<&RgbImage> = disliked
             .iter()

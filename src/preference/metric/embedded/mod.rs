@@ -21,7 +21,7 @@ pub use features::{COLOURS, SIDE, features};
 pub use probes::{FACTORS, KERNEL, PROBES, Probes, ProbesError};
 pub use taste::{Kernel, Taste};
 
-use super::{Metric, Scorer};
+use super::{Metric, Scorer, need_both};
 use crate::MetricError;
 
 /// Is the metric that is part of the program.
@@ -59,15 +59,7 @@ impl Metric for EmbeddedMetric {
     }
 
     fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError> {
-        for (what, list) in [("liked", liked), ("disliked", disliked)] {
-            if list.is_empty() {
-                return Err(MetricError::TooFew {
-                    what,
-                    given: 0,
-                    needed: 1,
-                });
-            }
-        }
+        need_both(liked, disliked)?;
         let mut looks = Vec::with_capacity(liked.len() + disliked.len());
         for picture in liked.iter().chain(disliked) {
             looks.push(self.probes.look(&features(picture)?));
