@@ -68,6 +68,22 @@ class Frame:
         dx, dy = (self.x - cx) * self.width, (self.y - cy) * self.height
         return np.clip(radius * self.short - np.hypot(dx, dy) + 0.5, 0, 1)
 
+    def dab(self, image: np.ndarray, cx: float, cy: float, radius: float, rgb, share: float) -> None:
+        """Draw a translucent disc in place; the centre is relative, the radius a part of the short side."""
+        reach = radius * self.short + 1
+        x0, x1 = max(0, int(cx * self.width - reach)), min(self.width, int(cx * self.width + reach) + 1)
+        y0, y1 = max(0, int(cy * self.height - reach)), min(self.height, int(cy * self.height + reach) + 1)
+        if x0 >= x1 or y0 >= y1:
+            return
+        part = np.s_[y0:y1, x0:x1]
+        gap = np.hypot((self.x[part] - cx) * self.width, (self.y[part] - cy) * self.height)
+        cover = np.clip(radius * self.short - gap + 0.5, 0, 1)[..., None] * np.float32(share)
+        image[part] += (np.float32(rgb) - image[part]) * cover
+
+    def at(self, image: np.ndarray, x: float, y: float):
+        """Return the value of an image at a relative place."""
+        return image[min(int(y * self.height), self.height - 1), min(int(x * self.width), self.width - 1)].copy()
+
     def glow(self, cx: float, cy: float, radius: float) -> np.ndarray:
         """Return a Gaussian spot of shape (height, width, 1) with its peak of 1 at the relative centre."""
         dx = (self.x - cx) * self.width / self.short

@@ -50,7 +50,7 @@ def oil(frame, image, mask):
     starts, ends = (points - steps).astype(int), (points + steps).astype(int)
     for start, end, rgb, fine in zip(starts.tolist(), ends.tolist(), colours.tolist(), (inside > 0.5).tolist()):
         cv2.line(canvas, start, end, rgb, frame.pixels(1.4 if fine else 2), cv2.LINE_AA)
-    return emboss((canvas - 0.5) * 1.1 + 0.5, frame.pixels(1), 0.8)
+    return emboss((canvas - 0.5) * 1.1 + 0.5, frame.pixels(1), 1.1)
 
 
 def sketch(frame, image, mask):
@@ -145,11 +145,15 @@ def lowpoly(frame, image, mask):
     area = height * width / (128 * frame.unit) ** 2
     chosen = frame.rng.choice(height * width, int(230 * area), p=(weight / weight.sum()).ravel())
     corners = [[0, 0], [0, height - 1], [width - 1, 0], [width - 1, height - 1]]
-    points = np.concatenate([np.stack([chosen % width, chosen // width], 1), corners, frame.scatter(int(40 * area))])
+    along = np.linspace(0, 1, 9)[1:-1, None] * (width - 1, height - 1)
+    edges = [along * (1, 0), along * (0, 1), along * (1, 0) + (0, height - 1), along * (0, 1) + (width - 1, 0)]
+    loose = np.stack([chosen % width, chosen // width], 1)
+    points = np.concatenate([loose, corners, *edges, frame.scatter(int(40 * area))])
     points = points.astype(np.float64) + frame.rng.normal(0, 0.01, points.shape)
     triangles = points[Delaunay(points).simplices]
     colours = _pick(blur(image, 0.8 * frame.unit), triangles.mean(1))
-    colours = np.clip(colours * frame.rng.uniform(0.88, 1.12, (len(colours), 1)), 0, 1)
+    uneven = np.where(_pick(mask, triangles.mean(1)) > 0.5, 0.1, 0.2)[:, None]
+    colours = np.clip(colours * (1 + uneven * frame.rng.uniform(-1, 1, (len(colours), 1))), 0, 1)
     canvas = np.float32(image)
     for corners, rgb in zip(np.round(triangles).astype(np.int32), colours.tolist()):
         cv2.fillConvexPoly(canvas, corners, rgb, cv2.LINE_AA)
@@ -180,7 +184,7 @@ def papercut(frame, image, mask):
         shadow = np.maximum(shadow, cast * (1 - sheet))
     levels = np.round(flat * 6) / 6
     rim = np.clip(emboss(levels, frame.pixels(0.7), 0.5), 0, 1)
-    return rim * (1 - 0.55 * shadow)[..., None] + frame.grain(0.018)
+    return rim * (1 - 0.66 * shadow)[..., None] + frame.grain(0.018)
 
 
 def chalk(frame, image, mask):

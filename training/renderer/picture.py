@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .finish import FINISHES
 from .frame import Frame, colour, mix
+from .light import LIGHTS
 from .media import MEDIA
 from .scenes import SCENES
 from .sprites import SUBJECTS, paste, sprite
-from .tones import CONTRASTS, FINISHES, LIGHTS, PALETTES
+from .tones import CONTRASTS, PALETTES
 
 # Style factors in the order in which they are applied; a missing one means plain.
 STYLES = {

@@ -1,9 +1,9 @@
-"""Colour and light: palettes, lighting, contrast and finish. Each operator takes (frame, image, mask)."""
+"""Colour: palettes, saturation and contrast. Each operator takes (frame, image, mask) and returns the full effect."""
 
 import cv2
 import numpy as np
 
-from .frame import blur, colour, from_hsv, luma, mix, to_hsv
+from .frame import blur, from_hsv, luma, mix, to_hsv
 
 
 def _toward(hue: np.ndarray, anchors) -> np.ndarray:
@@ -61,6 +61,84 @@ def vivid(frame, image, mask):
     return from_hsv(hue + 0.5 * _toward(hue, (350, 145, 222, 285, 42)), saturation * 1.5 + 0.2, value**1.5 * 0.92)
 
 
+def _ramp(image: np.ndarray, *stops) -> np.ndarray:
+    """Return the picture with its brightness mapped to evenly spaced colours from dark to light."""
+    levels = np.linspace(0, 1, 256)
+    table = np.stack([np.interp(levels, np.linspace(0, 1, len(stops)), channel) for channel in zip(*stops)], 1)
+    return table.astype(np.float32)[(np.clip(luma(image), 0, 1) * 255).astype(np.uint8)]
+
+
+def _single(hue: float, spread: float, *stops):
+    """Return a palette of one hue: a ramp of brightness with some of the old hues squeezed around it."""
+
+    def operator(frame, image, mask):
+        old, saturation, value = to_hsv(image)
+        near = from_hsv(hue + spread * np.sin(np.radians(old)), saturation * 0.7 + 0.3, value)
+        return mix(_ramp(image, *stops), np.float32(0.45), near)
+
+    return operator
+
+
+def rainbow(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    sweep = 330 * (0.75 * frame.x + 0.5 * frame.y) + 60 * mask
+    return from_hsv(sweep, 0.55 + 0.35 * saturation, value * 0.85 + 0.13)
+
+
+def gold(frame, image, mask):
+    night = _ramp(image, (0.01, 0.02, 0.06), (0.05, 0.09, 0.2), (0.1, 0.16, 0.3))
+    shine = luma(image) + 0.12 * np.sin(luma(image) * 26 + frame.noise(5) * 5)
+    metal = _ramp(
+        np.repeat(shine[..., None], 3, 2), (0.12, 0.06, 0.01), (0.55, 0.36, 0.06), (0.95, 0.74, 0.22), (1, 0.95, 0.68)
+    )
+    leaf = np.clip(np.abs(cv2.Laplacian(blur(luma(image), frame.unit * 0.6), cv2.CV_32F)) * 9, 0, 0.8)
+    return mix(mix(night, leaf, (0.85, 0.66, 0.22)), mask, metal)
+
+
+def duotone(frame, image, mask):
+    warmth = np.repeat((image @ np.float32([0.62, 0.36, 0.02]))[..., None], 3, 2)
+    return _ramp(warmth, (0.13, 0.08, 0.36), (0.55, 0.16, 0.42), (0.96, 0.42, 0.36), (1.0, 0.92, 0.76))
+
+
+def iridescent(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    film = 165 + 170 * np.abs(np.mod(luma(image) * 1.2 + frame.noise(3) * 1.5 + 0.5 * frame.y, 2) - 1)
+    return from_hsv(film, 0.3 + 0.25 * saturation, 0.62 + 0.4 * value) * (0.72 + 0.28 * value[..., None])
+
+
+def jewel(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    deep = hue + 0.9 * _toward(hue, (350, 150, 222, 285, 42))
+    return from_hsv(deep, saturation * 1.2 + 0.5, value**1.6 * 0.78)
+
+
+def primary(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    pure = hue + _toward(hue, (0, 50, 222))
+    solid = np.clip(saturation * 6 - 0.9, 0, 1)
+    return from_hsv(pure, solid * 0.92, np.where(solid > 0.5, np.clip(value * 1.1 + 0.05, 0.35, 0.95), value))
+
+
+def sunset(frame, image, mask):
+    places = np.linspace(0, 1, 4)
+    stops = zip((0.32, 0.16, 0.5), (0.86, 0.3, 0.5), (1.0, 0.55, 0.26), (0.98, 0.8, 0.4))
+    sky = np.stack([np.interp(frame.y, places, channel) for channel in stops], -1).astype(np.float32)
+    light = luma(image)[..., None]
+    return sky * (0.12 + 1.05 * light) + 0.16 * light**4 + 0.2 * (image - light)
+
+
+def unnatural(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    return from_hsv(hue + 160, saturation * 1.15 + 0.14, value)
+
+
+def complementary(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    wiggle = 14 * np.sin(np.radians(hue))
+    behind = from_hsv(212 + wiggle, saturation * 0.6 + 0.42, value * 0.85)
+    return mix(behind, mask, from_hsv(28 + wiggle, saturation * 0.6 + 0.4, value * 0.9 + 0.1))
+
+
 PALETTES = {
     "pastel": pastel,
     "neon": neon,
@@ -70,66 +148,45 @@ PALETTES = {
     "cool": cool,
     "sepia": sepia,
     "vivid": vivid,
+    "blue": _single(220, 16, (0.02, 0.04, 0.2), (0.08, 0.24, 0.7), (0.4, 0.66, 0.96), (0.93, 0.97, 1)),
+    "green": _single(125, 24, (0.02, 0.12, 0.05), (0.1, 0.42, 0.16), (0.5, 0.78, 0.36), (0.95, 1, 0.86)),
+    "red": _single(356, 10, (0.14, 0, 0.02), (0.66, 0.04, 0.07), (0.95, 0.3, 0.25), (1, 0.9, 0.86)),
+    "pink": _single(318, 26, (0.16, 0.02, 0.22), (0.6, 0.15, 0.6), (0.97, 0.45, 0.72), (1, 0.92, 0.97)),
+    "yellow": _single(51, 7, (0.26, 0.16, 0), (0.82, 0.6, 0.02), (1, 0.85, 0.16), (1, 0.98, 0.72)),
+    "orange": _single(27, 9, (0.22, 0.06, 0), (0.8, 0.32, 0.02), (1, 0.6, 0.16), (1, 0.93, 0.78)),
+    "teal": _single(180, 10, (0, 0.12, 0.14), (0.02, 0.44, 0.46), (0.28, 0.78, 0.76), (0.88, 1, 0.98)),
+    "rainbow": rainbow,
+    "gold": gold,
+    "duotone": duotone,
+    "iridescent": iridescent,
+    "jewel": jewel,
+    "primary": primary,
+    "sunset": sunset,
+    "unnatural": unnatural,
+    "complementary": complementary,
 }
 
 
-def _side(frame) -> float:
-    return float(frame.rng.choice([0.0, 1.0]))
-
-
-def soft(frame, image, mask):
-    image = 0.55 * image + 0.45 * blur(image, 3 * frame.unit)
-    return 0.6 + (image - 0.5) * 0.7 + 0.1 * frame.glow(_side(frame), 0.1, 0.5)
-
-
-def bright(frame, image, mask):
-    rays = frame.glow(_side(frame), 0.02, 0.38) * np.float32([0.55, 0.52, 0.4])
-    return np.clip(image, 0, 1) ** 0.7 * 1.08 + rays
-
-
-def dark(frame, image, mask):
+def muted(frame, image, mask):
     grey = luma(image)[..., None]
-    dim = (0.5 * image + 0.5 * grey) * np.float32([0.38, 0.42, 0.5])
-    return dim * (0.5 + 0.65 * frame.glow(0.5, 0.52, 0.42))
+    return grey + (image - grey) * 0.34
 
 
-def dramatic(frame, image, mask):
-    spot = frame.glow(0.5 + frame.rng.uniform(-0.06, 0.06), 0.5, 0.24)
-    return np.clip((image - 0.5) * 1.45 + 0.52, 0, 1) * (0.05 + 1.15 * spot)
+def oversaturated(frame, image, mask):
+    hue, saturation, value = to_hsv(image)
+    return from_hsv(hue, saturation * 2.6 + 0.1, value * 1.06)
 
 
-def foggy(frame, image, mask):
-    haze = 0.5 + 0.25 * frame.noise(4) + 0.12 * frame.y - 0.16 * mask
-    return mix(blur(image, frame.unit), np.clip(haze, 0, 0.85), (0.85, 0.87, 0.89))
+def selective(frame, image, mask):
+    grey = luma(image)[..., None] * 0.85
+    return mix(np.repeat(grey, 3, 2), mask, grey + (image - grey) * 1.35)
 
 
-def golden(frame, image, mask):
-    low_sun = frame.glow(_side(frame), 0.45, 0.6)
-    return image * np.float32([1.08, 0.8, 0.5]) * (0.7 + 0.45 * low_sun) + low_sun * np.float32([0.45, 0.25, 0.04])
+def milky(frame, image, mask):
+    return 0.42 * (luma(image)[..., None] * 0.15 + image * 0.85) + np.float32([0.58, 0.575, 0.55])
 
 
-def moon(frame, image, mask):
-    grey = luma(image)[..., None]
-    beam = frame.glow(_side(frame), 0.05, 0.3) * np.float32([0.22, 0.28, 0.34])
-    return (0.45 * image + 0.55 * grey) * np.float32([0.3, 0.44, 0.84]) + beam
-
-
-def backlit(frame, image, mask):
-    halo = np.clip(blur(mask, 2.5 * frame.unit) - mask * 0.75, 0, 1)[..., None] * (1 - mask[..., None])
-    behind = image * 0.75 + 0.6 * frame.glow(0.5, 0.5, 0.36) * np.float32([1.0, 0.9, 0.68])
-    return mix(behind, mask, image * 0.2) + halo * 0.5
-
-
-LIGHTS = {
-    "soft": soft,
-    "bright": bright,
-    "dark": dark,
-    "dramatic": dramatic,
-    "foggy": foggy,
-    "golden": golden,
-    "moon": moon,
-    "backlit": backlit,
-}
+SATURATIONS = {"muted": muted, "oversaturated": oversaturated, "selective": selective, "milky": milky}
 
 
 def strong(frame, image, mask):
@@ -143,22 +200,32 @@ def faded(frame, image, mask):
     return (0.6 * image + 0.4 * grey) * 0.5 + np.float32([0.36, 0.35, 0.33])
 
 
-CONTRASTS = {"strong": strong, "faded": faded}
+def inverted(frame, image, mask):
+    return 1 - image
 
 
-def grain(frame, image, mask):
-    corners = 1 - 0.45 * np.clip(1 - frame.glow(0.5, 0.5, 0.55), 0, 1)
-    return image * corners + frame.grain(0.11)
+def posterised(frame, image, mask):
+    hue, saturation, value = to_hsv(blur(image, 0.5 * frame.unit))
+    return from_hsv(np.round(hue / 30) * 30, np.round(saturation * 2.4) / 2.4, np.round(value * 3) / 3 * 0.96 + 0.04)
 
 
-def dreamy(frame, image, mask):
-    haze = blur(image, 4.5 * frame.unit)
-    image = 0.45 * image + 0.55 * (1 - (1 - image) * (1 - 0.75 * haze))
-    for _ in range(9):
-        x, y = frame.rng.random(2)
-        tint = colour(frame.rng.uniform(280, 420), 0.25, 1)
-        image = mix(image, frame.disc(x, y, frame.rng.uniform(0.025, 0.07)) * 0.22, tint)
-    return image
+def hdr(frame, image, mask):
+    wide, grey = blur(luma(image), 5 * frame.unit), luma(image)
+    local = np.clip(0.35 + 0.4 * grey + (grey - wide) * 2.0, 0.06, 1)
+    toned = image * (local / (grey + 0.1))[..., None]
+    grey = luma(toned)[..., None]
+    return grey + (toned - grey) * 1.5
 
 
-FINISHES = {"grain": grain, "dreamy": dreamy}
+def crushed(frame, image, mask):
+    return np.clip((image - 0.42) * 1.55, 0, 1) ** 0.9
+
+
+CONTRASTS = {
+    "strong": strong,
+    "faded": faded,
+    "inverted": inverted,
+    "posterised": posterised,
+    "hdr": hdr,
+    "crushed": crushed,
+}
