@@ -121,11 +121,7 @@ pub(super) async fn show_result(app: &App, task: &mut Task, answer: &mut Answer,
     match persist(app, task, answer, post, &kept).await {
         Ok(place) => {
             delivered(app, task, Some(place)).await;
-            app.tasks.spawn(offer_reactions(
-                Arc::clone(&app.http),
-                place,
-                offered(app, &task.record),
-            ));
+            offer_reactions(app, place, offered(app, &task.record));
         }
         Err(error) => undeliverable(app, task, &error).await,
     }
@@ -248,13 +244,15 @@ pub(super) fn offered(app: &App, record: &JobRecord) -> Vec<&'static str> {
     offered
 }
 
-/// Puts reactions under a result, which takes longer than showing it: Discord takes four a second. Where
-/// it is not permitted, buttons still do their part.
-pub(super) async fn offer_reactions(
-    http: Arc<Http>,
-    (channel, message): (ChannelId, MessageId),
-    offered: Vec<&'static str>,
-) {
+/// Puts reactions under a result, in the background, since it takes longer than showing it: Discord takes four a second. Where
+/// it is not permitted, or the bot stops meanwhile, buttons still do their part.
+pub(super) fn offer_reactions(app: &App, place: (ChannelId, MessageId), offered: Vec<&'static str>) {
+    let reacting = react(Arc::clone(&app.http), place, offered);
+    app.tasks
+        .spawn(app.stopping.clone().run_until_cancelled_owned(reacting));
+}
+
+async fn react(http: Arc<Http>, (channel, message): (ChannelId, MessageId), offered: Vec<&'static str>) {
     for emoji in offered {
         if let Err(error) = channel
             .create_reaction(&http, message, ReactionType::Unicode(emoji.to_owned()))

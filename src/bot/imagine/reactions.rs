@@ -271,11 +271,7 @@ async fn show_again(
     .await?;
     app.with_store(move |store| store.link_message(shown.get(), id))
         .await?;
-    app.tasks.spawn(deliver::offer_reactions(
-        Arc::clone(&app.http),
-        (channel, shown),
-        offered,
-    ));
+    deliver::offer_reactions(app, (channel, shown), offered);
     Ok(())
 }
 
