@@ -1,10 +1,11 @@
-//! The style images of the onboarding, with what is known of each.
+//! The style images of the onboarding, with what is known of each: `docs/onboarding.md` describes the folder.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tastemaker_commands::imagine::PROMPT_LIMIT;
 use tastemaker_preference::Vocabulary;
 use thiserror::Error;
 
@@ -58,6 +59,8 @@ pub struct StyleImage {
     pub alt: String,
     /// What is known of its look: names of the vocabulary.
     pub attributes: Vec<String>,
+    /// What a model is asked for to draw its like, where the manifest says.
+    pub prompt: Option<String>,
     /// The file.
     pub bytes: Arc<[u8]>,
 }
@@ -83,6 +86,7 @@ struct Entry {
     title: String,
     alt: String,
     attributes: Vec<String>,
+    prompt: Option<String>,
 }
 
 impl Gallery {
@@ -131,6 +135,7 @@ impl Gallery {
             title: format!("Picture {id}"),
             alt: format!("A picture called {id}."),
             attributes: attributes.iter().map(|it| (*it).to_owned()).collect(),
+            prompt: None,
             bytes: Arc::from(&b"jpeg"[..]),
         };
         Self {
@@ -142,11 +147,13 @@ impl Gallery {
 /// Says what is wrong with an entry; `None` if nothing is.
 fn check(entry: &Entry) -> Option<String> {
     let texts = [
-        ("id", &entry.id, MAX_NAME),
-        ("title", &entry.title, MAX_NAME),
-        ("alt", &entry.alt, MAX_ALT),
+        ("id", Some(&entry.id), MAX_NAME),
+        ("title", Some(&entry.title), MAX_NAME),
+        ("alt", Some(&entry.alt), MAX_ALT),
+        ("prompt", entry.prompt.as_ref(), PROMPT_LIMIT.into()),
     ];
     for (key, text, limit) in texts {
+        let Some(text) = text else { continue };
         if !(1..=limit).contains(&text.trim().chars().count()) {
             return Some(format!("`{key}` must have 1 to {limit} characters"));
         }
@@ -184,6 +191,7 @@ fn image(folder: &Path, entry: Entry) -> Result<StyleImage, GalleryError> {
         title,
         alt,
         attributes,
+        prompt,
     } = entry;
     Ok(StyleImage {
         id,
@@ -191,6 +199,7 @@ fn image(folder: &Path, entry: Entry) -> Result<StyleImage, GalleryError> {
         title,
         alt,
         attributes,
+        prompt,
         bytes: bytes.into(),
     })
 }
@@ -254,6 +263,24 @@ mod tests {
         );
         assert_eq!(&*gallery.get("b").unwrap().bytes, PNG);
         assert!(gallery.get("c").is_none());
+    }
+
+    #[test]
+    fn a_prompt_may_stand_with_an_image() {
+        let prompt =
+            |line: &str| Ok::<_, GalleryError>(load(&(entry(("", "")) + line))?.images[0].prompt.clone());
+        assert_eq!(prompt("").unwrap(), None);
+        assert_eq!(prompt("prompt = \"a boat\"").unwrap().as_deref(), Some("a boat"));
+        for line in [
+            "prompt = \" \"".to_owned(),
+            format!("prompt = \"{}\"", "a".repeat(1001)),
+        ] {
+            let refused = prompt(&line).unwrap_err().to_string();
+            assert!(
+                refused.contains("`a`") && refused.contains("`prompt` must have 1 to 1000"),
+                "{refused}"
+            );
+        }
     }
 
     #[test]
