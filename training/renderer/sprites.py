@@ -1,9 +1,11 @@
-"""Load the subject drawings: single emoji SVGs of two open sets, rasterised with resvg."""
+"""Load the subject drawings: single emoji SVGs of two open sets, rasterised with resvg, recoloured, scaled and pasted."""
 
 import functools
 import io
 import json
 import os
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,71 +13,113 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
-NOTO, FLUENT = "noto", "fluent-emoji-flat"
+from .frame import luma
 
-# Caption noun -> (icon set, icon). One drawing each: a small model learns one shape a word far sooner than two.
-SUBJECTS = {
-    "cat": (NOTO, "cat"),
-    "dog": (NOTO, "dog-face"),
-    "fox": (NOTO, "fox"),
-    "rabbit": (NOTO, "rabbit"),
-    "bear": (NOTO, "bear"),
-    "panda": (NOTO, "panda"),
-    "elephant": (NOTO, "elephant"),
-    "lion": (NOTO, "lion"),
-    "horse": (NOTO, "horse"),
-    "owl": (NOTO, "owl"),
-    "penguin": (NOTO, "penguin"),
-    "flamingo": (NOTO, "flamingo"),
-    "butterfly": (NOTO, "butterfly"),
-    "turtle": (NOTO, "turtle"),
-    "frog": (FLUENT, "frog"),
-    "fish": (NOTO, "tropical-fish"),
-    "whale": (FLUENT, "spouting-whale"),
-    "octopus": (NOTO, "octopus"),
-    "mushroom": (NOTO, "mushroom"),
-    "cactus": (NOTO, "cactus"),
-    "sunflower": (NOTO, "sunflower"),
-    "tulip": (NOTO, "tulip"),
-    "rose": (NOTO, "rose"),
-    "palm tree": (NOTO, "palm-tree"),
-    "tree": (NOTO, "deciduous-tree"),
-    "strawberry": (NOTO, "strawberry"),
-    "pineapple": (NOTO, "pineapple"),
-    "car": (NOTO, "automobile"),
-    "rocket": (NOTO, "rocket"),
-    "sailboat": (NOTO, "sailboat"),
-    "castle": (NOTO, "castle"),
-    "house": (FLUENT, "house"),
-    "lighthouse": (NOTO, "lighthouse"),
-    "snowman": (NOTO, "snowman-without-snow"),
-    "robot": (NOTO, "robot"),
-    "teapot": (NOTO, "teapot"),
+SETS = {"noto": "noto", "fluent": "fluent-emoji-flat"}
+SIZES = {"animal": 2, "plant": 1, "food": 1, "vehicle": 4, "building": 5, "nature": 3, "object": 1}
+
+# Caption colour -> the RGB a repainted drawing has where its own main colour is of average brightness.
+COLOURS = {
+    "red": (0.86, 0.13, 0.13),
+    "orange": (0.97, 0.52, 0.1),
+    "yellow": (0.98, 0.83, 0.16),
+    "green": (0.2, 0.64, 0.26),
+    "turquoise": (0.16, 0.72, 0.7),
+    "blue": (0.16, 0.4, 0.88),
+    "purple": (0.52, 0.22, 0.72),
+    "pink": (0.97, 0.5, 0.7),
+    "brown": (0.49, 0.3, 0.17),
+    "black": (0.17, 0.17, 0.2),
+    "white": (0.93, 0.93, 0.95),
+    "grey": (0.56, 0.57, 0.6),
+    "golden": (0.88, 0.68, 0.2),
 }
 
-DECOR = {"fir": (NOTO, "evergreen-tree"), "oak": (NOTO, "deciduous-tree")}
+
+@dataclass(frozen=True)
+class Subject:
+    """A noun that pictures can show: its drawings and what has to be known about the thing.
+
+    `size` goes from 0 (a berry) to 5 (a house). `colour` says that it can be repainted, `air` that it flies or hangs, `water`
+    that it lives in water, `mass` that its noun takes no article, `shelter` that something fits under it, and `support`
+    that something can be on it.
+    """
+
+    noun: str
+    kind: str
+    drawings: tuple[tuple[str, str], ...]
+    plural: str
+    words: tuple[str, ...]
+    size: int
+    colour: bool = False
+    air: bool = False
+    water: bool = False
+    mass: bool = False
+    shelter: bool = False
+    support: bool = False
+
+
+def regular_plural(noun: str) -> str:
+    """Return the plural of a word by the rules of spelling."""
+    if noun[-1] == "y" and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+@functools.cache
+def table() -> dict[str, Subject]:
+    """Return all subjects by noun, in the order of `subjects.toml`."""
+    kinds = tomllib.loads((Path(__file__).parents[1] / "subjects.toml").read_text())
+    found: dict[str, Subject] = {}
+    for kind, nouns in kinds.items():
+        for noun, entry in nouns.items():
+            if noun in found:
+                raise ValueError(f"subjects.toml: {noun} is listed twice, as {found[noun].kind} and as {kind}")
+            drawings = tuple(tuple(drawing.split(" ")) for drawing in entry["drawings"])
+            flags = {name: entry.get(name, False) for name in ("colour", "air", "water", "mass", "shelter", "support")}
+            found[noun] = Subject(
+                noun,
+                kind,
+                drawings,
+                entry.get("plural") or regular_plural(noun),
+                tuple(entry["words"]),
+                entry.get("size", SIZES[kind]),
+                **flags,
+            )
+    return found
+
+
+def subject(noun: str) -> Subject:
+    """Return what is known about a noun."""
+    if noun not in table():
+        raise ValueError(f"no subject {noun!r}: add it to training/subjects.toml or use a noun that is there")
+    return table()[noun]
 
 
 @functools.cache
 def _icons(icon_set: str) -> dict:
     root = Path(os.environ.get("SPRITES", "node_modules/@iconify-json"))
-    return json.loads((root / icon_set / "icons.json").read_text())
+    return json.loads((root / SETS[icon_set] / "icons.json").read_text())
+
+
+def has_icon(icon_set: str, name: str) -> bool:
+    """Say whether the set has a drawing of that name."""
+    return name in _icons(icon_set)["icons"] or name in _icons(icon_set).get("aliases", {})
 
 
 @functools.cache
-def sprite(name: str, pixels: int = 256) -> np.ndarray:
-    """Return the drawing of a subject or decoration as RGBA float32 in 0..1, cropped to what is visible.
+def icon(icon_set: str, name: str, pixels: int) -> np.ndarray:
+    """Return an icon as RGBA float32 in 0..1, drawn `pixels` wide and cropped to what is visible.
 
     Colours are premultiplied by alpha, so that scaling leaves no dark fringe.
     """
-    icon_set, icon_name = SUBJECTS.get(name) or DECOR[name]
     data = _icons(icon_set)
-    icon = data["icons"].get(icon_name) or data["icons"][data["aliases"][icon_name]["parent"]]
-    width = icon.get("width", data.get("width", 16))
-    height = icon.get("height", data.get("height", 16))
+    entry = data["icons"].get(name) or data["icons"][data["aliases"][name]["parent"]]
+    width = entry.get("width", data.get("width", 16))
+    height = entry.get("height", data.get("height", 16))
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width} {height}" width="{pixels}" height="{pixels}">{icon["body"]}</svg>'
+        f'viewBox="0 0 {width} {height}" width="{pixels}" height="{pixels}">{entry["body"]}</svg>'
     )
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True))
     image = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), np.float32) / 255
@@ -83,6 +127,89 @@ def sprite(name: str, pixels: int = 256) -> np.ndarray:
     image = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].copy()
     image[..., :3] *= image[..., 3:]
     return image
+
+
+def sprite(noun: str, drawing: int = 0, colour: str | None = None, pixels: int = 256) -> np.ndarray:
+    """Return a drawing of a subject, repainted if a colour is given: premultiplied RGBA, cropped.
+
+    `drawing` counts modulo the number of drawings that the subject has.
+    """
+    drawings = subject(noun).drawings
+    return _painted(*drawings[drawing % len(drawings)], colour, pixels)
+
+
+@functools.lru_cache(4096)
+def _painted(icon_set: str, name: str, colour: str | None, pixels: int) -> np.ndarray:
+    image = icon(icon_set, name, pixels)
+    return repaint(image, COLOURS[colour]) if colour else image
+
+
+def repaint(drawing: np.ndarray, target) -> np.ndarray:
+    """Return a drawing with its main colour replaced by the target RGB; shading and other colours stay.
+
+    The main colour is the hue that covers most (weighed by saturation), or grey where next to nothing has a hue. A pixel
+    belongs to it by its distance in hue; its brightness relative to the mean of the main colour is kept.
+    """
+    alpha = drawing[..., 3]
+    rgb = drawing[..., :3] / np.maximum(alpha, 1e-3)[..., None]
+    hsv = cv2.cvtColor(np.clip(rgb, 0, 1), cv2.COLOR_RGB2HSV)
+    hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
+    chroma = saturation * value
+    vivid = np.clip((chroma - 0.08) / 0.14, 0, 1)
+    counts = np.bincount((hue / 10).astype(int).ravel() % 36, (vivid * alpha * (0.4 + saturation)).ravel(), 36)
+    smooth = counts + 0.8 * (np.roll(counts, 1) + np.roll(counts, -1)) + 0.4 * (np.roll(counts, 2) + np.roll(counts, -2))
+    if (vivid * alpha).sum() > 0.3 * alpha.sum():
+        centre = smooth.argmax() * 10 + 5
+        distance = np.abs((hue - centre + 180) % 360 - 180)
+        part = np.clip((48 - distance) / 14, 0, 1) * vivid
+    else:
+        part = (1 - vivid) * np.clip((value - 0.2) / 0.15, 0, 1)
+    light = luma(rgb)
+    weight = part * alpha
+    mean = (light * weight).sum() / max(weight.sum(), 1e-6)
+    ratio = np.clip(light / max(mean, 0.05), 0, 2.2)[..., None]
+    target = np.float32(target)
+    shaded = np.where(ratio < 1, target * ratio**0.9, target + (1 - target) * np.clip(ratio - 1, 0, 1) * 0.6)
+    painted = rgb + part[..., None] * (shaded - rgb)
+    return np.dstack([np.clip(painted, 0, 1) * alpha[..., None], alpha]).astype(np.float32)
+
+
+@functools.lru_cache(8192)
+def _scaled(noun: str, drawing: int, colour: str | None, width: int, height: int, pixels: int) -> np.ndarray:
+    return resize(sprite(noun, drawing, colour, pixels), width, height)
+
+
+def resize(drawing: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return the drawing scaled to a size in pixels."""
+    interpolation = cv2.INTER_AREA if width * height < drawing.shape[0] * drawing.shape[1] else cv2.INTER_CUBIC
+    return np.clip(cv2.resize(drawing, (width, height), interpolation=interpolation), 0, 1)
+
+
+def scaled_sprite(noun: str, drawing: int, colour: str | None, extent_pixels: float, flip: bool = False) -> np.ndarray:
+    """Return a drawing with its longest side `extent_pixels` long, mirrored if `flip`; cached by size."""
+    pixels = 256 if extent_pixels <= 256 else 1024
+    height, width = sprite(noun, drawing, colour, pixels).shape[:2]
+    scale = extent_pixels / max(height, width)
+    image = _scaled(noun, drawing, colour, max(1, round(width * scale)), max(1, round(height * scale)), pixels)
+    return image[:, ::-1] if flip else image
+
+
+def blit(picture, drawing, left: int, top: int, mask=None) -> None:
+    """Draw a premultiplied drawing onto a picture (RGB or RGBA) in place, its top left corner at a pixel.
+
+    `mask` (height, width), if given, is raised to its alpha.
+    """
+    height, width = picture.shape[:2]
+    y0, x0 = max(0, top), max(0, left)
+    y1, x1 = min(height, top + drawing.shape[0]), min(width, left + drawing.shape[1])
+    if y1 <= y0 or x1 <= x0:
+        return
+    part = drawing[y0 - top : y1 - top, x0 - left : x1 - left]
+    alpha = part[..., 3:]
+    picture[y0:y1, x0:x1] *= 1 - alpha
+    picture[y0:y1, x0:x1] += part[..., : picture.shape[2]]
+    if mask is not None:
+        mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], alpha[..., 0])
 
 
 def paste(picture, drawing, cx: float, cy: float, extent: float, mask=None) -> None:
@@ -93,15 +220,4 @@ def paste(picture, drawing, cx: float, cy: float, extent: float, mask=None) -> N
     height, width = picture.shape[:2]
     scale = extent * min(height, width) / max(drawing.shape[:2])
     size = max(1, round(drawing.shape[1] * scale)), max(1, round(drawing.shape[0] * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    drawing = np.clip(cv2.resize(drawing, size, interpolation=interpolation), 0, 1)
-    top, left = round(cy * height - size[1] / 2), round(cx * width - size[0] / 2)
-    y0, x0 = max(0, top), max(0, left)
-    y1, x1 = min(height, top + size[1]), min(width, left + size[0])
-    if y1 <= y0 or x1 <= x0:
-        return
-    part = drawing[y0 - top : y1 - top, x0 - left : x1 - left]
-    alpha = part[..., 3:]
-    picture[y0:y1, x0:x1] = picture[y0:y1, x0:x1] * (1 - alpha) + part[..., :3]
-    if mask is not None:
-        mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], alpha[..., 0])
+    blit(picture, resize(drawing, *size), round(cx * width - size[0] / 2), round(cy * height - size[1] / 2), mask)
