@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .frame import Frame
+from .frame import Frame, mix
 
 SHIFT = 4
 ONE = 1 << SHIFT
@@ -66,8 +66,11 @@ class Canvas:
 
     @staticmethod
     def _ink(rgb) -> tuple[int, int, int]:
-        red, green, blue = (min(255, max(0, int(c * 255 + 0.5))) for c in rgb)
-        return red, green, blue
+        red, green, blue = rgb.tolist() if isinstance(rgb, np.ndarray) else rgb
+        return int(min(max(red, 0), 1) * 255 + 0.5), int(min(max(green, 0), 1) * 255 + 0.5), int(min(max(blue, 0), 1) * 255 + 0.5)
+
+    def _point(self, x: float, y: float) -> tuple[int, int]:
+        return round((x * self.width - 0.5) * ONE), round((y * self.height - 0.5) * ONE)
 
     def _points(self, points) -> np.ndarray:
         scaled = np.asarray(points, np.float32) * (self.width * ONE, self.height * ONE)
@@ -83,12 +86,12 @@ class Canvas:
 
     def circle(self, x: float, y: float, radius: float, rgb) -> None:
         """Fill a disc."""
-        centre = self._points([(x, y)])[0].tolist()
+        centre = self._point(float(x), float(y))
         cv2.circle(self.image, centre, max(6, int(radius * self.short * ONE)), self._ink(rgb), -1, cv2.LINE_AA, SHIFT)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, rgb, turn: float = 0, start=0, end=360) -> None:
         """Fill an ellipse, or a slice of one, turned by degrees."""
-        centre = self._points([(x, y)])[0].tolist()
+        centre = self._point(float(x), float(y))
         axes = max(6, int(rx * self.short * ONE)), max(6, int(ry * self.short * ONE))
         cv2.ellipse(self.image, centre, axes, turn, start, end, self._ink(rgb), -1, cv2.LINE_AA, SHIFT)
 
@@ -103,7 +106,8 @@ class Canvas:
         at = np.linspace(0, 1, len(stops))
         rows = np.linspace(0, 1, max(1, y1 - y0))
         planes = [np.interp(rows, at, [s[i] for s in stops]) for i in range(3)]
-        self.image[y0:y1] = np.clip(np.stack(planes, -1) * 255 + 0.5, 0, 255).astype(np.uint8)[:, None]
+        inks = np.clip(np.stack(planes, -1) * 255 + 0.5, 0, 255).astype(np.uint8)
+        self.image[y0:y1] = np.repeat(inks[:, None], self.width, 1)
 
     def below(self, line: np.ndarray, rgb, deep=None, bands: int = 10, reach: float | None = None) -> None:
         """Fill everything below a horizon (evenly spaced heights), shading from `rgb` at it to `deep` at the bottom.
@@ -128,14 +132,13 @@ class Canvas:
         fall = 2 * (radius * self.short) ** 2
         across = np.exp(-((np.arange(x0, x1, dtype=np.float32) - cx) ** 2) / fall)
         down = np.exp(-((np.arange(y0, y1, dtype=np.float32) - cy) ** 2) / fall)
-        mask = (down[:, None] * across[None] * strength)[..., None]
+        mask = down[:, None] * across[None] * np.float32(strength)
         part = self.image[y0:y1, x0:x1].astype(np.float32)
-        self.image[y0:y1, x0:x1] = part + (np.float32(rgb) * 255 - part) * mask
+        self.image[y0:y1, x0:x1] = mix(part, mask, np.float32(rgb) * 255)
 
     def tint(self, mask: np.ndarray, rgb) -> None:
         """Blend a colour over the picture where the (height, width) mask is set."""
-        part = self.image.astype(np.float32)
-        self.image[:] = part + (np.float32(rgb) * 255 - part) * mask[..., None]
+        self.image[:] = mix(self.image.astype(np.float32), np.float32(mask), np.float32(rgb) * 255)
 
     def hills(self, base: float, height: float, waves: float = 1.2) -> np.ndarray:
         """Return the horizon of rolling hills: `waves` of them across the picture."""

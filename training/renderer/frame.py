@@ -4,6 +4,7 @@ Pictures are float32 arrays of shape (height, width, 3), RGB in 0..1. Lengths of
 given in *units*: one unit is 1/128 of the short side, unless a frame asks for finer ones.
 """
 
+import functools
 from dataclasses import dataclass, field
 
 import cv2
@@ -12,6 +13,16 @@ import numpy as np
 cv2.setNumThreads(1)
 
 LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+@functools.lru_cache(8)
+def _grids(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the relative y and x of every pixel; read only, since they are shared by all frames of a size."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    grids = rows / height, columns / width
+    for grid in grids:
+        grid.flags.writeable = False
+    return grids
 
 
 @dataclass
@@ -27,8 +38,7 @@ class Frame:
 
     def __post_init__(self):
         self.unit = self.unit or self.short / 128
-        rows, columns = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
-        self.y, self.x = rows / self.height, columns / self.width
+        self.y, self.x = _grids(self.height, self.width)
 
     @property
     def short(self) -> int:
@@ -140,8 +150,15 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def mix(image, mask, other) -> np.ndarray:
     """Return `image` where the (height, width) mask is 0 and `other` (image or colour) where it is 1."""
-    mask = mask[..., None] if np.ndim(mask) == 2 else mask
+    if np.ndim(mask) == 2:
+        mask = spread(mask)
     return image * (1 - mask) + np.asarray(other, np.float32) * mask
+
+
+def spread(mask: np.ndarray) -> np.ndarray:
+    """Return a (height, width) mask as three equal channels: much faster to multiply with than one that is broadcast."""
+    mask = np.asarray(mask, np.float32)
+    return cv2.merge((mask, mask, mask))
 
 
 def outline(image: np.ndarray, sigma: float) -> np.ndarray:

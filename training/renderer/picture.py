@@ -173,7 +173,8 @@ def render(
         if grounded and not item.air:
             _shade_ground(frame, image, drawing, left, top)
         blit(image, drawing, left, top, mask if item.main else None)
-    image = before(frame, image, mask, spec.weather, light)
+    if scene(spec.scene).outdoors:
+        image = before(frame, image, mask, spec.weather, light)
     image, mask = _view(spec, frame, image, mask)
     if composition and composition[0] == "frame":
         image = _framed(frame, image, composition[1])
@@ -199,11 +200,15 @@ def _set_off(frame: Frame, image: np.ndarray, drawn) -> None:
     (for dark things) or a shade (for bright ones) lies behind them, the stronger the smaller the difference.
     """
     step = max(4, frame.short // 32)
-    small = cv2.resize(image, (frame.width // step, frame.height // step), interpolation=cv2.INTER_AREA)
-    layer = np.zeros((*image.shape[:2], 4), np.float32)
-    for (drawing, left, top), item in drawn:
-        blit(layer, drawing, left, top)
-    layer = cv2.resize(layer, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+    cells = frame.width // step, frame.height // step
+    small = cv2.resize(image, cells, interpolation=cv2.INTER_AREA)
+    layer = np.zeros((cells[1], cells[0], 4), np.float32)
+    for (drawing, left, top), _ in drawn:
+        x0, y0 = left // step, top // step
+        across, down = -(-(left + drawing.shape[1]) // step) - x0, -(-(top + drawing.shape[0]) // step) - y0
+        padded = np.zeros((down * step, across * step, 4), np.float32)
+        padded[top - y0 * step :, left - x0 * step :][: drawing.shape[0], : drawing.shape[1]] = drawing
+        blit(layer, cv2.resize(padded, (across, down), interpolation=cv2.INTER_AREA), x0, y0)
     alpha = layer[..., 3]
     near = blur(alpha, 1.6)
     ring = np.clip(near * (1 - alpha) * 4, 0, 1)
@@ -244,8 +249,8 @@ def _shade_ground(frame: Frame, image: np.ndarray, drawing: np.ndarray, left: in
         return
     dx = ((np.arange(x0, x1, dtype=np.float32) - middle) / reach) ** 2
     dy = ((np.arange(y0, y1, dtype=np.float32) - base) / tall) ** 2
-    shadow = (0.42 * np.exp(-dx[None] ** 2 - dy[:, None]))[..., None]
-    image[y0:y1, x0:x1] *= 1 - shadow * np.float32([0.9, 0.88, 0.8])
+    shadow = np.exp(-dy)[:, None] * np.exp(-(dx**2))[None]
+    image[y0:y1, x0:x1] *= cv2.merge([1 - np.float32(share) * shadow for share in (0.38, 0.37, 0.34)])
 
 
 def _view(spec: Spec, frame: Frame, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,5 +72,6 @@ def backdrop(frame: Frame, name: str, time: str | None = None, weather: str | No
         raise ValueError(f"no weather {weather!r}: use one of {', '.join(WEATHERS)}")
     canvas = Canvas(frame, light, time is None and weather is None)
     place.paint(canvas)
-    behind(canvas, weather, place.outdoors, place.horizon)
+    if place.outdoors:
+        behind(canvas, weather, place.horizon)
     return canvas.image.astype(np.float32) / 255, light if name not in ("space", "cave") else DAY

@@ -205,11 +205,12 @@ def blit(picture, drawing, left: int, top: int, mask=None) -> None:
     if y1 <= y0 or x1 <= x0:
         return
     part = drawing[y0 - top : y1 - top, x0 - left : x1 - left]
-    alpha = part[..., 3:]
-    picture[y0:y1, x0:x1] *= 1 - alpha
-    picture[y0:y1, x0:x1] += part[..., : picture.shape[2]]
+    alpha, channels = part[..., 3], picture.shape[2]
+    rest = 1 - alpha
+    picture[y0:y1, x0:x1] *= cv2.merge((rest,) * channels)
+    picture[y0:y1, x0:x1] += part[..., :channels]
     if mask is not None:
-        mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], alpha[..., 0])
+        mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], alpha)
 
 
 def paste(picture, drawing, cx: float, cy: float, extent: float, mask=None) -> None:

@@ -84,13 +84,13 @@ def light_of(time: str | None, weather: str | None) -> Light:
     )
 
 
-def behind(canvas: Canvas, weather: str | None, outdoors: bool, horizon: float = 0.6) -> None:
+def behind(canvas: Canvas, weather: str | None, horizon: float) -> None:
     """Paint what the weather puts behind the subject: a rainbow, the sun's rays, lightning, fog in the distance."""
-    if weather == "rainbow" and outdoors:
+    if weather == "rainbow":
         _rainbow(canvas, horizon)
     elif weather == "sunshine" and not canvas.light.moon:
         _rays(canvas)
-    elif weather == "storm" and outdoors:
+    elif weather == "storm":
         for i in range(4):
             dark = blend(canvas.light.cloud, (0.1, 0.1, 0.16), 0.35)
             cloud(canvas, (i + canvas.uniform(0.2, 0.8)) / 4, canvas.uniform(0.02, 0.12), canvas.uniform(0.18, 0.26), dark)
