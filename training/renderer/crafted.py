@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
-from .frame import blur, flatten, from_hsv, mix, outline, to_hsv
+from .frame import blur, borders, cells, flatten, from_hsv, mix, outline, to_hsv
 from .paint import _lines
 
 
@@ -58,13 +57,7 @@ def collage(frame, image, mask):
     """Glue torn pieces, each moved and toned a little, with white paper edges and shadows."""
     height, width = mask.shape
     solid = (mask > 0.5).astype(int)
-    place = np.stack(
-        [frame.x * width + 5 * frame.unit * frame.noise(20), frame.y * height + 5 * frame.unit * frame.noise(20)], -1
-    )
-    labels = []
-    for count in (16, 22):
-        seeds = frame.scatter(int(count * height * width / frame.short**2))
-        labels.append(cKDTree(seeds).query(place.reshape(-1, 2))[1].reshape(height, width))
+    labels = [cells(frame, frame.scatter(int(n * height * width / frame.short**2)), 9) for n in (16, 22)]
     label = np.where(solid, labels[1] + labels[0].max() + 1, labels[0])
     pieces = label.max() + 1
     shift = frame.rng.normal(0, 1.6, (pieces, 2)) * frame.unit
@@ -80,9 +73,7 @@ def collage(frame, image, mask):
     )
     news = (frame.rng.random(pieces) < 0.22)[label] * (1 - solid)
     torn = mix(torn, news * 0.75, np.float32([0.9, 0.88, 0.82]) * (1 - 0.5 * np.clip(print_rows * 3, 0, 1))[..., None])
-    edge = np.zeros_like(mask)
-    edge[1:] = label[1:] != label[:-1]
-    edge[:, 1:] = np.maximum(edge[:, 1:], label[:, 1:] != label[:, :-1])
+    edge = borders(label)
     size = frame.pixels(1.4)
     rim = blur(cv2.dilate(edge, np.ones((size, size))), 0.3 * frame.unit) * (0.5 + 0.5 * frame.noise(50))
     drop = frame.pixels(1.6)

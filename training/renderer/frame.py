@@ -144,15 +144,35 @@ def colour(hue: float, saturation: float, value: float) -> np.ndarray:
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the image under a Gaussian blur of `sigma` pixels."""
-    return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.1))
+    """Return the image under a Gaussian blur of `sigma` pixels; a wide one is done on a smaller copy."""
+    if sigma < 5:
+        return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.1))
+    height, width = image.shape[:2]
+    size = max(2, round(width * 2.5 / sigma)), max(2, round(height * 2.5 / sigma))
+    small = cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), 2.4)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def mix(image, mask, other) -> np.ndarray:
     """Return `image` where the (height, width) mask is 0 and `other` (image or colour) where it is 1."""
-    if np.ndim(mask) == 2:
-        mask = spread(mask)
-    return image * (1 - mask) + np.asarray(other, np.float32) * mask
+    image, mask, other = np.float32(image), np.float32(mask), np.float32(other)
+    if mask.ndim == 3 and mask.shape[2] == 1:
+        mask = mask[..., 0]
+    if mask.ndim != 2 or image.shape[-1] != 3:
+        return image + (other - image) * (mask[..., None] if mask.ndim == 2 else mask)
+    # Whole planes at once: numpy is five times slower where it has to repeat a mask or a colour for every pixel.
+    cover = cv2.merge([mask] * 3)
+    image, other = _whole(image, mask.shape), _whole(other, mask.shape)
+    cover *= other - image
+    cover += image
+    return cover
+
+
+def _whole(rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return a colour as a picture of the shape; a picture as it is."""
+    if rgb.ndim > 1:
+        return rgb
+    return cv2.merge([np.full(shape, channel, np.float32) for channel in rgb])
 
 
 def spread(mask: np.ndarray) -> np.ndarray:
@@ -169,19 +189,45 @@ def outline(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def flatten(image: np.ndarray, size: int) -> np.ndarray:
     """Return the image under a Kuwahara filter of `size` pixels: flat patches, sharp edges."""
-    image = np.float32(image)
+    height, width = image.shape[:2]
+    side = size - 1
+    image = cv2.copyMakeBorder(np.float32(image), side, side, side, side, cv2.BORDER_REFLECT)
+    box = {"ksize": (size, size), "anchor": (0, 0)}
+    mean, square = cv2.blur(image, **box), cv2.blur(image * image, **box)
+    variance = cv2.transform(square - mean * mean, LUMA[None])
     lowest = result = None
-    for ax in (0, size - 1):
-        for ay in (0, size - 1):
-            box = {"ksize": (size, size), "anchor": (ax, ay), "borderType": cv2.BORDER_REFLECT}
-            mean = cv2.blur(image, **box)
-            variance = luma(cv2.blur(image * image, **box) - mean * mean)
+    for top in (side, 0):
+        for left in (side, 0):
+            part = np.s_[top : top + height, left : left + width]
             if lowest is None:
-                lowest, result = variance, mean
+                lowest, result = variance[part].copy(), mean[part].copy()
                 continue
-            result = np.where((variance < lowest)[..., None], mean, result)
-            lowest = np.minimum(variance, lowest)
+            better = variance[part] < lowest
+            np.copyto(result, mean[part], where=better[..., None])
+            np.copyto(lowest, variance[part], where=better)
     return result
+
+
+def cells(frame: Frame, points: np.ndarray, drift: float = 0.0) -> np.ndarray:
+    """Return for each pixel the number of its nearest (x, y) point; `drift` units of noise bend the borders."""
+    columns = points[:, 0].astype(int).clip(0, frame.width - 1)
+    rows = points[:, 1].astype(int).clip(0, frame.height - 1)
+    seeds = np.ones((frame.height, frame.width), np.uint8)
+    seeds[rows, columns] = 0
+    _, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    if drift:
+        mx = frame.x * frame.width + (frame.noise(8) - 0.5) * drift * frame.unit
+        my = frame.y * frame.height + (frame.noise(8) - 0.5) * drift * frame.unit
+        label = cv2.remap(np.float32(label), mx, my, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return label.astype(int)
+
+
+def borders(label: np.ndarray) -> np.ndarray:
+    """Return 1 where a pixel's label differs from its upper or left neighbour's (the frame edge is none)."""
+    edge = np.zeros(label.shape, np.float32)
+    edge[1:] = label[1:] != label[:-1]
+    edge[:, 1:] = np.maximum(edge[:, 1:], label[:, 1:] != label[:, :-1])
+    return edge
 
 
 def emboss(image: np.ndarray, units: int, strength: float) -> np.ndarray:

@@ -2,10 +2,9 @@
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .crafted import _mean
-from .frame import blur, flatten, luma, mix
+from .frame import blur, borders, cells, flatten, luma, mix
 from .paint import _lines
 
 INK = (0.05, 0.04, 0.08)
@@ -98,7 +97,7 @@ def hexagons(frame, image, mask):
     result = None
     for size in (8.5, 4.6):
         px, py = frame.x * frame.width / frame.unit / size, frame.y * frame.height / frame.unit / size
-        best = label = second = None
+        best = label = None
         for shift in (0.0, 0.5):
             row = np.round(py / 1.732 - shift) + shift
             column = np.round(px - shift) + shift
@@ -108,7 +107,6 @@ def hexagons(frame, image, mask):
                 best, label = gap, number
                 continue
             nearer = gap < best
-            second = np.where(nearer, best, gap)
             label = np.where(nearer, number * 2 + 1, label * 2)
             best = np.minimum(gap, best)
         shade = frame.rng.uniform(0.9, 1.1, label.max() + 1).astype(np.float32)[label]
@@ -122,20 +120,20 @@ def hexagons(frame, image, mask):
 def shards(frame, image, mask):
     """Break the picture into facets that each show it a little moved, with light falling across each."""
     height, width = mask.shape
-    place = np.stack([frame.x * width, frame.y * height], -1).reshape(-1, 2)
     seeds = frame.scatter(int(26 * height * width / frame.short**2))
     seeds = seeds + frame.rng.normal(0, 4, seeds.shape) * frame.unit
-    ways = cKDTree(seeds).query(place * (1.0, 0.82) + (0, 0.09 * height), k=2)
-    label = ways[1][:, 0].reshape(height, width)
-    gap = (ways[0][:, 1] - ways[0][:, 0]).reshape(height, width)
-    shift = frame.rng.normal(0, 3.6, (len(seeds), 2)) * frame.unit
+    label = cells(frame, seeds)
+    pieces = label.max() + 1
+    middle = np.stack([np.bincount(label.ravel(), place.ravel()) for place in (frame.x, frame.y)], 1)
+    middle = middle / np.bincount(label.ravel()).clip(1)[:, None] * frame.size
+    shift = frame.rng.normal(0, 3.6, (pieces, 2)) * frame.unit
     mx, my = np.float32(frame.x * width + shift[label, 0]), np.float32(frame.y * height + shift[label, 1])
     moved = cv2.remap(np.float32(image), mx, my, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    turn = frame.rng.uniform(0, 2 * np.pi, len(seeds))[label]
-    dx = frame.x * width - seeds[label, 0]
-    dy = frame.y * height - seeds[label, 1]
+    turn = frame.rng.uniform(0, 2 * np.pi, pieces)[label]
+    dx = frame.x * width - middle[label, 0]
+    dy = frame.y * height - middle[label, 1]
     fall = np.clip((dx * np.cos(turn) + dy * np.sin(turn)) / (13 * frame.unit), -1, 1)
-    seam = np.clip(1.3 - gap / frame.unit, 0, 1)
+    seam = blur(cv2.dilate(borders(label), np.ones((frame.pixels(0.7),) * 2)), 0.4 * frame.unit)
     return moved * (1 + 0.34 * fall)[..., None] * (1 - 0.7 * seam)[..., None]
 
 

@@ -5,9 +5,9 @@ The subject has to stay readable at 128 pixels, so cells, dots and strokes get f
 
 import cv2
 import numpy as np
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay
 
-from .frame import blur, emboss, flatten, from_hsv, luma, mix, outline, to_hsv
+from .frame import blur, borders, cells, emboss, flatten, from_hsv, luma, mix, outline, to_hsv
 
 PAPER = (0.98, 0.97, 0.94)
 
@@ -95,14 +95,8 @@ def pixel(frame, image, mask):
 
 def glass(frame, image, mask):
     solid = (mask > 0.5).astype(np.uint8)
-    height, width = solid.shape
-    drift = np.stack([frame.noise(8) - 0.5, frame.noise(8) - 0.5], -1) * 4 * frame.unit
-    place = (np.stack([frame.x * width, frame.y * height], -1) + drift).reshape(-1, 2)
-    area = height * width / (128 * frame.unit) ** 2
-    labels = []
-    for count in (60, 110):
-        seeds = frame.scatter(int(count * area))
-        labels.append(cKDTree(seeds).query(place)[1].reshape(height, width))
+    area = frame.height * frame.width / (128 * frame.unit) ** 2
+    labels = [cells(frame, frame.scatter(int(count * area)), 4) for count in (60, 110)]
     label = np.where(solid, labels[1] + labels[0].max() + 1, labels[0])
     flat = label.ravel()
     total = np.bincount(flat).clip(1)
@@ -112,19 +106,11 @@ def glass(frame, image, mask):
     panes = mix(panes, mask * 0.8, detail)
     hue, saturation, value = to_hsv(panes)
     panes = from_hsv(hue, saturation * 1.35 + 0.04, value * 1.05) + 0.1 * frame.glow(0.5, 0.4, 0.4)
-    seams = _borders(label)
-    rim = _borders(solid)
+    seams = borders(label)
+    rim = borders(solid)
     lead = cv2.dilate(seams, np.ones((frame.pixels(1),) * 2)) * np.where(solid, 0.3, 0.9)
     lead = np.maximum(lead, cv2.dilate(rim, np.ones((frame.pixels(2),) * 2)))
     return panes * (1 - np.clip(blur(lead.astype(np.float32), 0.5 * frame.unit) * 1.35, 0, 0.95))[..., None]
-
-
-def _borders(label):
-    """Return 1 where a pixel's label differs from its upper or left neighbour's (the frame edge is none)."""
-    edge = np.zeros(label.shape, np.float32)
-    edge[1:] = label[1:] != label[:-1]
-    edge[:, 1:] = np.maximum(edge[:, 1:], label[:, 1:] != label[:, :-1])
-    return edge
 
 
 def halftone(frame, image, mask):

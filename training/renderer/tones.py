@@ -23,7 +23,7 @@ def neon(frame, image, mask):
     glow = from_hsv(
         hue + 0.85 * _toward(hue, (300, 185, 120, 265)),
         saturation * 1.4 + 0.35,
-        value**2.2 * saturation * 1.5 + 0.12 * value + 0.03,
+        value**2.2 * saturation * 1.05 + 0.12 * value + 0.03,
     )
     lines = np.abs(cv2.Laplacian(luma(image), cv2.CV_32F, ksize=3))
     lines = np.clip(blur(lines, frame.unit) * 1.6 * max(1.0, frame.unit), 0, 1)
