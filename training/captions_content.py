@@ -111,7 +111,7 @@ def thing_phrase(thing: Thing, rng: np.random.Generator, wild: bool = True) -> s
         word = pick(entry.words, rng)
         if thing.colour and set(word.split()) & set(COLOURS):
             word = entry.noun
-        if thing.count > 1 and (" of " in word or word.endswith("s") or " in " in word or " with " in word):
+        if thing.count > 1 and (word.endswith("s") or set(word.split()) & {"of", "in", "with", "on"}):
             word = entry.noun
     described = []
     if wild and rng.random() < 0.12:

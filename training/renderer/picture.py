@@ -63,9 +63,9 @@ class Spec:
         return next(((value, intensity) for name, value, intensity in self.styles if name == factor), None)
 
 
-def subjects() -> tuple[str, ...]:
-    """Return the caption nouns; the first are those of which the first model knew."""
-    return tuple(table())
+def subjects(rare: bool = True) -> tuple[str, ...]:
+    """Return the caption nouns, with those seldom asked for or without."""
+    return tuple(noun for noun, entry in table().items() if rare or not entry.rare)
 
 
 def random_content(rng: np.random.Generator, nouns=None, drawings: int = 1, plain: float = 0.4) -> Spec:
@@ -166,7 +166,9 @@ def render(
     items = arrange(spec, frame, varied, extent, place)
     mask = np.zeros((height, width), np.float32)
     drawn = [(_drawing(frame, item, light), item) for item in items]
-    if spec.scene != "plain" or spec.time or spec.weather:
+    if spec.scene == "plain" and not (spec.time or spec.weather):
+        image *= _plain_tone(drawn)
+    else:
         _set_off(frame, image, drawn)
     grounded = scene(spec.scene).ground and not (composition and composition[0] == "repetition")
     for (drawing, left, top), item in drawn:
@@ -191,6 +193,17 @@ def _drawing(frame: Frame, item: Item, light: Light) -> tuple[np.ndarray, int, i
     x = 0.5 * frame.width + (item.x - 0.5) * frame.short
     y = 0.5 * frame.height + (item.y - 0.5) * frame.short
     return drawing, round(x - drawing.shape[1] / 2), round(y - drawing.shape[0] / 2)
+
+
+def _plain_tone(drawn) -> np.float32:
+    """Return by how much to darken a pale backdrop, so that white things and thin pale lines stand out on it."""
+    tones = []
+    for (drawing, _, _), _ in drawn:
+        small = cv2.resize(drawing, (24, 24), interpolation=cv2.INTER_AREA)
+        alpha = small[..., 3]
+        rim = alpha * (1 - blur(alpha, 2.0)) + 1e-6
+        tones.append(float((luma(small[..., :3]) / np.maximum(alpha, 0.1) * rim).sum() / rim.sum()))
+    return np.float32(1 - 0.55 * np.clip(max(tones) - 0.66, 0, 0.3))
 
 
 def _set_off(frame: Frame, image: np.ndarray, drawn) -> None:

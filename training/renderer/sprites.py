@@ -18,6 +18,8 @@ from .frame import luma
 SETS = {"noto": "noto", "fluent": "fluent-emoji-flat"}
 SIZES = {"animal": 2, "plant": 1, "food": 1, "vehicle": 4, "building": 5, "nature": 3, "object": 1}
 
+FLAGS = ("colour", "air", "water", "mass", "shelter", "support", "rare")
+
 # Caption colour -> the RGB a repainted drawing has where its own main colour is of average brightness.
 COLOURS = {
     "red": (0.86, 0.13, 0.13),
@@ -41,8 +43,8 @@ class Subject:
     """A noun that pictures can show: its drawings and what has to be known about the thing.
 
     `size` goes from 0 (a berry) to 5 (a house). `colour` says that it can be repainted, `air` that it flies or hangs, `water`
-    that it lives in water, `mass` that its noun takes no article, `shelter` that something fits under it, and `support`
-    that something can be on it.
+    that it lives in water, `mass` that its noun takes no article, `shelter` that something fits under it, `support` that
+    something can be on it, and `rare` that it is seldom asked for.
     """
 
     noun: str
@@ -57,10 +59,23 @@ class Subject:
     mass: bool = False
     shelter: bool = False
     support: bool = False
+    rare: bool = False
+
+
+# Endings of words whose plural is irregular.
+_PLURALS = {
+    **{"loaf": "loaves", "leaf": "leaves", "wolf": "wolves", "calf": "calves", "knife": "knives", "scarf": "scarves"},
+    **{"tomato": "tomatoes", "potato": "potatoes", "mango": "mangoes", "volcano": "volcanoes", "mosquito": "mosquitoes"},
+    **{"mouse": "mice", "goose": "geese", "snowman": "snowmen", "snow man": "snow men", "fish": "fish", "sheep": "sheep", "deer": "deer", "swine": "swine"},
+    **{"trout": "trout", "salmon": "salmon", "tuna": "tuna", "cattle": "cattle", "bison": "bison", "jeans": "jeans"},
+}
 
 
 def regular_plural(noun: str) -> str:
-    """Return the plural of a word by the rules of spelling."""
+    """Return the plural of a word by the rules of spelling and a few exceptions."""
+    for one, many in _PLURALS.items():
+        if noun.endswith(one):
+            return noun.removesuffix(one) + many
     if noun[-1] == "y" and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
@@ -76,7 +91,7 @@ def table() -> dict[str, Subject]:
             if noun in found:
                 raise ValueError(f"subjects.toml: {noun} is listed twice, as {found[noun].kind} and as {kind}")
             drawings = tuple(tuple(drawing.split(" ")) for drawing in entry["drawings"])
-            flags = {name: entry.get(name, False) for name in ("colour", "air", "water", "mass", "shelter", "support")}
+            flags = {name: entry.get(name, False) for name in FLAGS}
             found[noun] = Subject(
                 noun,
                 kind,
