@@ -16,7 +16,7 @@ import numpy as np
 from make_data import random_spec
 from renderer.picture import render, subjects
 
-HELD_OUT_SUBJECTS = 10
+HELD_OUT_SUBJECTS, SIDE = 10, 128
 
 
 def main() -> None:
@@ -36,11 +36,12 @@ def main() -> None:
         with open(out / f"{name}.rgb", "wb") as pixels, open(out / f"{name}.jsonl", "w") as labels:
             for index in range(count):
                 spec = random_spec("mixed" if rng.random() < 0.2 else "styled", rng)
-                while (spec.subject in held_out) != (name == "test"):
+                while any((thing.subject in held_out) != (name == "test") for thing in spec.things):
                     spec = random_spec("styled", rng)
-                image, _ = render(spec, (args.seed + number) * 1_000_000 + index)
+                image, _ = render(spec, (args.seed + number) * 1_000_000 + index, SIDE, SIDE)
                 pixels.write(image.tobytes())
-                labels.write(json.dumps({"subject": spec.subject, "scene": spec.scene, **spec.styles()}) + "\n")
+                styles = {factor: value for factor, value, _ in spec.styles}
+                labels.write(json.dumps({"subject": spec.things[0].subject, "scene": spec.scene, **styles}) + "\n")
         print(name, count, "pictures in", round(time.time() - start), "s", flush=True)
 
 

@@ -3,7 +3,9 @@
     python onboarding.py --list onboarding.toml --out ../assets/onboarding
 
 Pictures are drawn at twice their size and scaled down. `unit` in the list sets the brush size: 1.0 is as coarse as in
-the training pictures (1/128 of the side), smaller is finer; `extent` and `place` are the subject's size and centre.
+the training pictures (1/128 of the side), smaller is finer; `extent` and `place` are the subject's size and centre. What a picture
+shows is a `subject`, or `things` with a `relation`; a style is the name of its factor with a value, or with a value and its
+intensity (`medium = ["oil", 0.8]`).
 """
 
 import argparse
@@ -14,15 +16,26 @@ import cv2
 from PIL import Image
 
 import captions
-from renderer.picture import STYLES, Spec, render
+from renderer.picture import STYLES, Spec, Thing, render
 
 SIDE, OVERSAMPLING = 512, 2
 
 
+def specification(entry: dict) -> Spec:
+    """Return what an entry of the list asks for."""
+    things = entry.get("things") or [{"subject": entry["subject"]}]
+    styles = []
+    for factor in STYLES:
+        if factor in entry:
+            value, intensity = entry[factor] if isinstance(entry[factor], list) else (entry[factor], 1.0)
+            styles.append((factor, value, intensity))
+    content = {name: entry[name] for name in ("relation", "scene", "time", "weather") if name in entry}
+    return Spec(tuple(Thing(**thing) for thing in things), styles=tuple(styles), **content)
+
+
 def draw(entry: dict) -> Image.Image:
     """Return one picture of the list."""
-    side = SIDE * OVERSAMPLING
-    spec = Spec(entry["subject"], entry.get("scene", "plain"), **{k: entry[k] for k in STYLES if k in entry})
+    side, spec = SIDE * OVERSAMPLING, specification(entry)
     unit = side / 128 * entry.get("unit", 0.6)
     pixels, _ = render(spec, entry["seed"], side, side, unit, entry.get("extent"), entry.get("place"))
     return Image.fromarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
@@ -59,6 +72,7 @@ def main() -> None:
             f"title = {quote(entry['title'])}",
             f"alt = {quote(entry['alt'])}",
             f"attributes = [{attributes}]",
+            *([f"prompt = {quote(entry['prompt'])}"] if "prompt" in entry else []),
             "",
         ]
         print(number, entry["id"], (out / file).stat().st_size // 1024, "KiB", flush=True)

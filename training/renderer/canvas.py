@@ -165,18 +165,22 @@ def sky(canvas: Canvas, horizon: float = 0.6, clouds: bool = True, sun: bool = T
     for _ in range(light.stars):
         x, y = canvas.rng.random(), canvas.rng.random() * horizon
         canvas.circle(x, y, canvas.uniform(0.0028, 0.007), (1.0, 1.0, 0.88))
-    x = canvas.rng.choice([canvas.uniform(0.12, 0.2), canvas.uniform(0.8, 0.88)])
+    x = float(canvas.rng.choice([canvas.uniform(0.12, 0.2), canvas.uniform(0.8, 0.88)]))
     if sun and light.sun:
         y = light.sun_height * horizon / 0.6 + canvas.uniform(-0.02, 0.02)
         canvas.glow(x, y, 0.16, blend(light.sun, light.sky[-1], 0.6), 0.6)
         canvas.circle(x, y, 0.072, light.sun)
         canvas.circle(x, y, 0.062, blend(light.sun, (1, 1, 1), 0.25))
     if sun and light.moon:
-        moon(canvas, float(x), canvas.uniform(0.14, 0.2))
+        moon(canvas, x, canvas.uniform(0.14, 0.2))
     if clouds:
         for i in range(light.clouds):
             place = (i + canvas.uniform(0.15, 0.85)) / light.clouds
-            cloud(canvas, place, canvas.uniform(0.08, 0.3) * horizon / 0.6, canvas.uniform(0.1, 0.17))
+            size, y = canvas.uniform(0.1, 0.17), canvas.uniform(0.08, 0.3) * horizon / 0.6
+            if sun and (light.sun or light.moon) and abs(place - x) < 0.2:
+                # A cloud may touch the sun, but it does not hide it.
+                place, size = place + (0.13 if place > x else -0.13), 0.8 * size
+            cloud(canvas, place, y, size)
 
 
 def moon(canvas: Canvas, x: float, y: float) -> None:

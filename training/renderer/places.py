@@ -4,7 +4,7 @@ import numpy as np
 
 from .canvas import Canvas, blend, cottage, fir, oak, sky
 from .frame import colour
-from .nature import _flowers, _sparkle, _sun_path, _tufts
+from .nature import _sparkle, _sun_path, _tufts
 
 LAMP = (1.0, 0.86, 0.5)
 
@@ -152,7 +152,6 @@ def garden(canvas: Canvas) -> None:
     for row, y in enumerate((0.755, 0.8, 0.86, 0.935)):
         reach = 0.1 + (y - 0.735) * 0.9
         canvas.line([(0.5 - reach, y), (0.5 + reach, y)], 0.004, canvas.land((0.72, 0.65, 0.54)))
-    _flowers(canvas, 0.86, 8)
 
 
 def harbour(canvas: Canvas) -> None:
