@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .frame import Frame
-from .sprites import sprite, subject, table
+from .sprites import shape, sprite, subject, table
 
 RELATIONS = ("beside", "under", "on", "in front of", "behind")
 CENTRE, EXTENT = (0.5, 0.53), 0.7
@@ -30,8 +30,7 @@ class Item:
     main: bool = True
 
     def __post_init__(self):
-        height, width = sprite(self.subject, self.drawing, None).shape[:2]
-        self.wide, self.tall = width / max(width, height), height / max(width, height)
+        self.wide, self.tall = shape(self.subject, self.drawing)
 
     @property
     def bottom(self) -> float:

@@ -191,7 +191,8 @@ def _drawing(frame: Frame, item: Item, light: Light) -> tuple[np.ndarray, int, i
         tint = np.float32([*light.subject, 1.0])
         drawing = np.minimum(drawing * tint, drawing[..., 3:])
     x = 0.5 * frame.width + (item.x - 0.5) * frame.short
-    y = 0.5 * frame.height + (item.y - 0.5) * frame.short
+    # In a tall picture the central square lies a little lower, where the ground is.
+    y = 0.7 * (frame.height - frame.short) + item.y * frame.short
     return drawing, round(x - drawing.shape[1] / 2), round(y - drawing.shape[0] / 2)
 
 

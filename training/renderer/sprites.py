@@ -122,11 +122,12 @@ def has_icon(icon_set: str, name: str) -> bool:
     return name in _icons(icon_set)["icons"] or name in _icons(icon_set).get("aliases", {})
 
 
-@functools.cache
+@functools.lru_cache(1500)
 def icon(icon_set: str, name: str, pixels: int) -> np.ndarray:
-    """Return an icon as RGBA float32 in 0..1, drawn `pixels` wide and cropped to what is visible.
+    """Return an icon as 8-bit RGBA, drawn `pixels` wide and cropped to what is visible.
 
-    Colours are premultiplied by alpha, so that scaling leaves no dark fringe.
+    Colours are premultiplied by alpha, so that scaling leaves no dark fringe. Drawings are kept in 8 bits because a process
+    that renders for training keeps thousands of them.
     """
     data = _icons(icon_set)
     entry = data["icons"].get(name) or data["icons"][data["aliases"][name]["parent"]]
@@ -141,22 +142,35 @@ def icon(icon_set: str, name: str, pixels: int) -> np.ndarray:
     rows, columns = np.where(image[..., 3] > 0.03)
     image = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].copy()
     image[..., :3] *= image[..., 3:]
-    return image
+    return _bytes(image)
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return (image * 255 + 0.5).astype(np.uint8)
+
+
+def _floats(image: np.ndarray) -> np.ndarray:
+    return image.astype(np.float32) * np.float32(1 / 255)
 
 
 def sprite(noun: str, drawing: int = 0, colour: str | None = None, pixels: int = 256) -> np.ndarray:
-    """Return a drawing of a subject, repainted if a colour is given: premultiplied RGBA, cropped.
+    """Return a drawing of a subject, repainted if a colour is given: premultiplied RGBA float32 in 0..1, cropped.
 
     `drawing` counts modulo the number of drawings that the subject has.
     """
-    drawings = subject(noun).drawings
-    return _painted(*drawings[drawing % len(drawings)], colour, pixels)
-
-
-@functools.lru_cache(4096)
-def _painted(icon_set: str, name: str, colour: str | None, pixels: int) -> np.ndarray:
-    image = icon(icon_set, name, pixels)
+    image = _floats(_original(noun, drawing, pixels))
     return repaint(image, COLOURS[colour]) if colour else image
+
+
+def _original(noun: str, drawing: int, pixels: int) -> np.ndarray:
+    drawings = subject(noun).drawings
+    return icon(*drawings[drawing % len(drawings)], pixels)
+
+
+def shape(noun: str, drawing: int = 0) -> tuple[float, float]:
+    """Return width and height of a drawing as parts of its longest side."""
+    height, width = _original(noun, drawing, 256).shape[:2]
+    return width / max(height, width), height / max(height, width)
 
 
 def repaint(drawing: np.ndarray, target) -> np.ndarray:
@@ -189,23 +203,26 @@ def repaint(drawing: np.ndarray, target) -> np.ndarray:
     return np.dstack([np.clip(painted, 0, 1) * alpha[..., None], alpha]).astype(np.float32)
 
 
-@functools.lru_cache(8192)
+@functools.lru_cache(2048)
 def _scaled(noun: str, drawing: int, colour: str | None, width: int, height: int, pixels: int) -> np.ndarray:
-    return resize(sprite(noun, drawing, colour, pixels), width, height)
+    if colour:
+        return _bytes(resize(sprite(noun, drawing, colour, pixels), width, height))
+    return resize(_original(noun, drawing, pixels), width, height)
 
 
 def resize(drawing: np.ndarray, width: int, height: int) -> np.ndarray:
     """Return the drawing scaled to a size in pixels."""
     interpolation = cv2.INTER_AREA if width * height < drawing.shape[0] * drawing.shape[1] else cv2.INTER_CUBIC
-    return np.clip(cv2.resize(drawing, (width, height), interpolation=interpolation), 0, 1)
+    scaled = cv2.resize(drawing, (width, height), interpolation=interpolation)
+    return scaled if scaled.dtype == np.uint8 else np.clip(scaled, 0, 1)
 
 
 def scaled_sprite(noun: str, drawing: int, colour: str | None, extent_pixels: float, flip: bool = False) -> np.ndarray:
     """Return a drawing with its longest side `extent_pixels` long, mirrored if `flip`; cached by size."""
     pixels = 256 if extent_pixels <= 256 else 1024
-    height, width = sprite(noun, drawing, colour, pixels).shape[:2]
-    scale = extent_pixels / max(height, width)
-    image = _scaled(noun, drawing, colour, max(1, round(width * scale)), max(1, round(height * scale)), pixels)
+    wide, tall = shape(noun, drawing)
+    size = max(1, round(wide * extent_pixels)), max(1, round(tall * extent_pixels))
+    image = _floats(_scaled(noun, drawing, colour, *size, pixels))
     return image[:, ::-1] if flip else image
 
 
@@ -226,14 +243,3 @@ def blit(picture, drawing, left: int, top: int, mask=None) -> None:
     picture[y0:y1, x0:x1] += part[..., :channels]
     if mask is not None:
         mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], alpha)
-
-
-def paste(picture, drawing, cx: float, cy: float, extent: float, mask=None) -> None:
-    """Draw a sprite onto the picture in place, its longest side `extent` of the picture's short side.
-
-    `cx`, `cy` are its relative centre; `mask` (height, width), if given, is raised to its alpha.
-    """
-    height, width = picture.shape[:2]
-    scale = extent * min(height, width) / max(drawing.shape[:2])
-    size = max(1, round(drawing.shape[1] * scale)), max(1, round(drawing.shape[0] * scale))
-    blit(picture, resize(drawing, *size), round(cx * width - size[0] / 2), round(cy * height - size[1] / 2), mask)
