@@ -1,7 +1,7 @@
 """Draw contact sheets of everything the renderer can show, to be looked at.
 
-    python contact_sheet.py subjects --out sheets        # every drawing of every subject
-    python contact_sheet.py scenes times pairs --out sheets --side 128
+python contact_sheet.py subjects --out sheets        # every drawing of every subject
+python contact_sheet.py scenes times pairs --out sheets --side 128
 """
 
 import argparse
@@ -14,6 +14,7 @@ from renderer.layout import RELATIONS
 from renderer.picture import COLOURS, Spec, Thing, random_content, render, subjects
 from renderer.scenes import SCENES
 from renderer.sprites import subject, table
+from renderer.styles import STYLES
 from renderer.weather import TIMES, WEATHERS
 
 LABEL = 12
@@ -55,7 +56,10 @@ def time_cells(side: int):
     for name, scene in SCENES.items():
         for time in (None, *TIMES):
             fits = time is None or time in scene.times
-            yield f"{name} {time or '-'}" + ("" if fits else " (unused)"), _draw(Spec((Thing("fox"),), scene=name, time=time), side, 3)
+            yield (
+                f"{name} {time or '-'}" + ("" if fits else " (unused)"),
+                _draw(Spec((Thing("fox"),), scene=name, time=time), side, 3),
+            )
 
 
 def weather_cells(side: int):
@@ -68,11 +72,46 @@ def weather_cells(side: int):
 def pair_cells(side: int):
     """Two things in every relation."""
     pairs = {
-        "beside": (("cat", "dog"), ("castle", "mouse"), ("apple", "pear"), ("car", "tree"), ("moon", "owl"), ("whale", "sailboat")),
-        "under": (("cat", "tree"), ("frog", "umbrella"), ("fox", "moon"), ("teapot", "palm tree"), ("horse", "rainbow"), ("car", "ufo")),
-        "on": (("cat", "bed"), ("frog", "mushroom"), ("owl", "car"), ("penguin", "skateboard"), ("monkey", "elephant"), ("strawberry", "plate")),
-        "in front of": (("cat", "house"), ("robot", "castle"), ("tulip", "lighthouse"), ("dog", "car"), ("bear", "volcano"), ("ship", "moon")),
-        "behind": (("cat", "mushroom"), ("castle", "knight"), ("elephant", "mouse"), ("sun", "house"), ("lion", "cactus"), ("tree", "car")),
+        "beside": (
+            ("cat", "dog"),
+            ("castle", "mouse"),
+            ("apple", "pear"),
+            ("car", "tree"),
+            ("moon", "owl"),
+            ("whale", "sailboat"),
+        ),
+        "under": (
+            ("cat", "tree"),
+            ("frog", "umbrella"),
+            ("fox", "moon"),
+            ("teapot", "palm tree"),
+            ("horse", "rainbow"),
+            ("car", "ufo"),
+        ),
+        "on": (
+            ("cat", "bed"),
+            ("frog", "mushroom"),
+            ("owl", "car"),
+            ("penguin", "skateboard"),
+            ("monkey", "elephant"),
+            ("strawberry", "plate"),
+        ),
+        "in front of": (
+            ("cat", "house"),
+            ("robot", "castle"),
+            ("tulip", "lighthouse"),
+            ("dog", "car"),
+            ("bear", "volcano"),
+            ("ship", "moon"),
+        ),
+        "behind": (
+            ("cat", "mushroom"),
+            ("castle", "tree"),
+            ("elephant", "mouse"),
+            ("sun", "house"),
+            ("lion", "cactus"),
+            ("tree", "car"),
+        ),
     }
     scenes = ("plain", "meadow", "beach", "plain", "snow", "night")
     for relation in RELATIONS:
@@ -98,8 +137,6 @@ def colour_cells(side: int):
 
 def layout_cells(side: int):
     """Compositions and views at three intensities, and jittered places."""
-    from renderer.styles import STYLES
-
     for factor in ("composition", "view"):
         for value in STYLES[factor]:
             for intensity in (0.3, 0.65, 1.0):
@@ -114,7 +151,10 @@ def random_cells(side: int):
     rng = np.random.default_rng(11)
     for seed in range(140):
         spec = random_content(rng, drawings=2, plain=0.2)
-        yield " ".join(f"{t.count} {t.colour or ''} {t.subject}" for t in spec.things), _draw(spec, side, seed, varied=seed % 2 == 1)
+        yield (
+            " ".join(f"{t.count} {t.colour or ''} {t.subject}" for t in spec.things),
+            _draw(spec, side, seed, varied=seed % 2 == 1),
+        )
 
 
 SHEETS = {

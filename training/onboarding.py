@@ -3,9 +3,9 @@
     python onboarding.py --list onboarding.toml --out ../assets/onboarding
 
 Pictures are drawn at twice their size and scaled down. `unit` in the list sets the brush size: 1.0 is as coarse as in
-the training pictures (1/128 of the side), smaller is finer; `extent` and `place` are the subject's size and centre. What a picture
-shows is a `subject`, or `things` with a `relation`; a style is the name of its factor with a value, or with a value and its
-intensity (`medium = ["oil", 0.8]`).
+the training pictures (1/128 of the side), smaller is finer; `extent` and `place` are the subject's size and centre. What a
+picture shows is a `subject`, or `things` with a `relation`; a style is the name of its factor with a value, or with a
+value and its intensity (`medium = ["oil", 0.8]`).
 """
 
 import argparse

@@ -67,7 +67,11 @@ class Canvas:
     @staticmethod
     def _ink(rgb) -> tuple[int, int, int]:
         red, green, blue = rgb.tolist() if isinstance(rgb, np.ndarray) else rgb
-        return int(min(max(red, 0), 1) * 255 + 0.5), int(min(max(green, 0), 1) * 255 + 0.5), int(min(max(blue, 0), 1) * 255 + 0.5)
+        return (
+            int(min(max(red, 0), 1) * 255 + 0.5),
+            int(min(max(green, 0), 1) * 255 + 0.5),
+            int(min(max(blue, 0), 1) * 255 + 0.5),
+        )
 
     def _point(self, x: float, y: float) -> tuple[int, int]:
         return round((x * self.width - 0.5) * ONE), round((y * self.height - 0.5) * ONE)
@@ -217,7 +221,10 @@ def fir(canvas: Canvas, x: float, base: float, tall: float, rgb) -> None:
         canvas.poly([(x, foot + 0.03 * tall), (x, tip), (x + half * tall * ax, foot)], dark)
         if snow:
             edge = 0.45 * half * tall * ax
-            canvas.poly([(x - edge, tip + 0.45 * (foot - tip)), (x, tip), (x + edge, tip + 0.45 * (foot - tip))], canvas.lit((1, 1, 1)))
+            canvas.poly(
+                [(x - edge, tip + 0.45 * (foot - tip)), (x, tip), (x + edge, tip + 0.45 * (foot - tip))],
+                canvas.lit((1, 1, 1)),
+            )
 
 
 def oak(canvas: Canvas, x: float, base: float, tall: float, rgb) -> None:
@@ -225,9 +232,24 @@ def oak(canvas: Canvas, x: float, base: float, tall: float, rgb) -> None:
     ax, ay = canvas.short / canvas.width, canvas.short / canvas.height
     trunk = canvas.lit((0.42, 0.29, 0.19))
     half = 0.05 * tall * ax
-    canvas.poly([(x - half * 1.5, base), (x - half * 0.8, base - 0.5 * tall), (x + half * 0.8, base - 0.5 * tall), (x + half * 1.5, base)], trunk)
+    canvas.poly(
+        [
+            (x - half * 1.5, base),
+            (x - half * 0.8, base - 0.5 * tall),
+            (x + half * 0.8, base - 0.5 * tall),
+            (x + half * 1.5, base),
+        ],
+        trunk,
+    )
     dark, pale = blend(rgb, (0, 0.05, 0.05), 0.25), blend(rgb, (1, 1, 0.6), 0.2)
-    leaves = [(-0.2, 0.5, 0.2), (0.2, 0.5, 0.2), (0.0, 0.55, 0.25), (-0.12, 0.72, 0.2), (0.12, 0.72, 0.2), (0, 0.82, 0.18)]
+    leaves = [
+        (-0.2, 0.5, 0.2),
+        (0.2, 0.5, 0.2),
+        (0.0, 0.55, 0.25),
+        (-0.12, 0.72, 0.2),
+        (0.12, 0.72, 0.2),
+        (0, 0.82, 0.18),
+    ]
     for dx, up, radius in leaves:
         canvas.circle(x + dx * tall * ax, base - (up - 0.03) * tall * ay, radius * tall, dark)
     for dx, up, radius in leaves:

@@ -1,7 +1,7 @@
 """Check that everything the renderer knows can be drawn and named: run it after every change of `subjects.toml`.
 
-    python -m renderer.check            # exits with what is wrong
-    python -m renderer.check credits    # which drawing comes from which set, for the model card
+python -m renderer.check            # exits with what is wrong
+python -m renderer.check credits    # which drawing comes from which set, for the model card
 """
 
 import sys
@@ -70,7 +70,10 @@ def main() -> None:
         print(credits())
         return
     found = problems()
-    print("\n".join(found) or f"{len(table())} subjects, {sum(len(e.drawings) for e in table().values())} drawings, {len(SCENES)} scenes: all well")
+    print(
+        "\n".join(found)
+        or f"{len(table())} subjects, {sum(len(e.drawings) for e in table().values())} drawings, {len(SCENES)} scenes: all well"
+    )
     raise SystemExit(bool(found))
 
 

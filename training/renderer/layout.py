@@ -131,9 +131,7 @@ def _two(spec) -> list[Item]:
     gap = min(0.12, (0.97 - span) / 2)
     start = 0.5 - (span + gap) / 2
     place = start + one * left.wide / 2, 0.5 + (span + gap) / 2 - two * right.wide / 2
-    bottoms = [
-        max(0.56, 0.04 + size * item.tall) if item.air else GROUND for item, size in ((left, one), (right, two))
-    ]
+    bottoms = [max(0.56, 0.04 + size * item.tall) if item.air else GROUND for item, size in ((left, one), (right, two))]
     return [*_many(first, place[0], bottoms[0], one), *_many(second, place[1], bottoms[1], two)]
 
 
@@ -271,7 +269,9 @@ def _busy(items, intensity, frame):
         reach = frame.rng.uniform(0.4, 0.5)
         x, y = 0.5 + reach * math.cos(turn) * 1.05, 0.52 + reach * math.sin(turn)
         noun = fellows[int(frame.rng.integers(len(fellows)))]
-        crowd.append(Item(noun, 0, None, x, y, frame.rng.uniform(0.17, 0.25), bool(frame.rng.random() < 0.5), main=False))
+        crowd.append(
+            Item(noun, 0, None, x, y, frame.rng.uniform(0.17, 0.25), bool(frame.rng.random() < 0.5), main=False)
+        )
     crowd.sort(key=lambda item: item.bottom)
     return [*crowd, *_zoom(items, 0.9, (0.5, 0.53), (0.5, 0.53))]
 

@@ -18,7 +18,7 @@ def plain(canvas: Canvas) -> None:
     canvas.below(np.full(9, 0.72, np.float32), canvas.land((0.66, 0.68, 0.66)), canvas.land((0.5, 0.52, 0.52), 0.8))
 
 
-def _sparkle(canvas: Canvas, top: float, bottom: float, rgb, count: int = 14) -> None:
+def sparkle(canvas: Canvas, top: float, bottom: float, rgb, count: int = 14) -> None:
     """Draw highlights on water, longer and thicker the nearer they are."""
     for _ in range(count):
         depth = canvas.uniform(0.04, 1) ** 1.3
@@ -27,7 +27,7 @@ def _sparkle(canvas: Canvas, top: float, bottom: float, rgb, count: int = 14) ->
         canvas.ellipse(x, y, reach, 0.0022 + 0.004 * depth, rgb)
 
 
-def _sun_path(canvas: Canvas, top: float) -> None:
+def sun_path(canvas: Canvas, top: float) -> None:
     """Let a low sun or the moon shine on the water."""
     light = canvas.light
     if light.moon or (light.sun and light.sun_height > 0.3):
@@ -39,17 +39,17 @@ def sea(canvas: Canvas) -> None:
     horizon = canvas.uniform(0.53, 0.58)
     sky(canvas, horizon)
     canvas.gradient([canvas.lit(c) for c in ((0.36, 0.68, 0.88), (0.12, 0.44, 0.74), (0.05, 0.28, 0.56))], horizon, 1)
-    _sun_path(canvas, horizon)
+    sun_path(canvas, horizon)
     for row in range(5):
         depth = ((row + 1) / 5) ** 1.4
         y = horizon + depth * (1.0 - horizon) * 0.92
         crest = canvas.hills(y, 0.006 + 0.012 * depth, 4.5 - 2.2 * depth)
         tone = blend((0.2, 0.54, 0.8), (0.06, 0.32, 0.62), depth)
         canvas.below(crest, canvas.lit(blend(tone, (0.55, 0.82, 0.95), 0.3)), canvas.lit(tone), 4, 0.05 + 0.1 * depth)
-    _sparkle(canvas, horizon, 0.97, canvas.lit((0.8, 0.93, 1.0)))
+    sparkle(canvas, horizon, 0.97, canvas.lit((0.8, 0.93, 1.0)))
 
 
-def _tufts(canvas: Canvas, top: float, count: int, rgb) -> None:
+def tufts(canvas: Canvas, top: float, count: int, rgb) -> None:
     """Strew tufts of grass over the ground, larger the nearer they are."""
     ax = canvas.short / canvas.width
     for _ in range(count):
@@ -59,7 +59,7 @@ def _tufts(canvas: Canvas, top: float, count: int, rgb) -> None:
             canvas.poly([(x - 0.2 * tall * ax, y), (x + lean * tall * ax, y - tall), (x + 0.2 * tall * ax, y)], rgb)
 
 
-def _flowers(canvas: Canvas, top: float, count: int, hues=(350, 45, 280, 20, 0)) -> None:
+def flowers(canvas: Canvas, top: float, count: int, hues=(350, 45, 280, 20, 0)) -> None:
     """Strew flowers over the ground, larger the nearer they are; four petals round a yellow heart."""
     ax, ay = canvas.short / canvas.width, canvas.short / canvas.height
     for depth in np.sort(canvas.rng.random(count)):
@@ -73,13 +73,15 @@ def _flowers(canvas: Canvas, top: float, count: int, hues=(350, 45, 280, 20, 0))
 def meadow(canvas: Canvas) -> None:
     sky(canvas, 0.6)
     canvas.below(canvas.hills(0.55, 0.035, 0.8), canvas.land((0.6, 0.8, 0.62)), canvas.land((0.5, 0.74, 0.48)), 5, 0.12)
-    canvas.below(canvas.hills(0.62, 0.04, 1.0), canvas.land((0.6, 0.84, 0.44)), canvas.land((0.44, 0.72, 0.34)), 6, 0.15)
+    canvas.below(
+        canvas.hills(0.62, 0.04, 1.0), canvas.land((0.6, 0.84, 0.44)), canvas.land((0.44, 0.72, 0.34)), 6, 0.15
+    )
     for _ in range(3):
         oak(canvas, canvas.uniform(0.02, 0.98), 0.645, canvas.uniform(0.08, 0.13), canvas.land((0.34, 0.6, 0.32), 0.6))
     canvas.below(canvas.hills(0.7, 0.025, 0.9), canvas.land(canvas.vary(GRASS)), canvas.land(DEEP_GRASS), 10)
-    _tufts(canvas, 0.74, 26, canvas.land((0.3, 0.62, 0.25), 0.7))
+    tufts(canvas, 0.74, 26, canvas.land((0.3, 0.62, 0.25), 0.7))
     if canvas.light.snow < 0.5:
-        _flowers(canvas, 0.74, 26)
+        flowers(canvas, 0.74, 26)
 
 
 def mountains(canvas: Canvas) -> None:
@@ -91,7 +93,7 @@ def mountains(canvas: Canvas) -> None:
     for x in np.linspace(0.0, 1.0, 15) + canvas.rng.uniform(-0.03, 0.03, 15):
         fir(canvas, x, 0.715, canvas.uniform(0.07, 0.12), canvas.land((0.2, 0.4, 0.34), 0.3))
     canvas.below(ground, canvas.land((0.46, 0.68, 0.38)), canvas.land((0.26, 0.48, 0.26)), 8)
-    _tufts(canvas, 0.76, 18, canvas.land((0.32, 0.56, 0.28), 0.7))
+    tufts(canvas, 0.76, 18, canvas.land((0.32, 0.56, 0.28), 0.7))
 
 
 def _range(canvas: Canvas, line: np.ndarray, rgb, cap: float) -> None:
@@ -122,8 +124,8 @@ def _range(canvas: Canvas, line: np.ndarray, rgb, cap: float) -> None:
 def beach(canvas: Canvas) -> None:
     sky(canvas, 0.5)
     canvas.gradient([canvas.lit(c) for c in ((0.1, 0.5, 0.76), (0.2, 0.68, 0.84), (0.45, 0.86, 0.88))], 0.5, 0.72)
-    _sun_path(canvas, 0.5)
-    _sparkle(canvas, 0.51, 0.66, canvas.lit((0.85, 0.97, 1.0)), 8)
+    sun_path(canvas, 0.5)
+    sparkle(canvas, 0.51, 0.66, canvas.lit((0.85, 0.97, 1.0)), 8)
     shore = canvas.hills(0.685, 0.018, 0.9)
     canvas.below(shore - 0.03, canvas.lit((0.72, 0.93, 0.93)))
     canvas.below(shore - 0.014, canvas.lit((0.97, 0.99, 1.0)))
@@ -152,7 +154,7 @@ def forest(canvas: Canvas) -> None:
     canvas.below(canvas.hills(0.71, 0.02, 0.8), canvas.land((0.4, 0.62, 0.3)), canvas.land((0.18, 0.4, 0.19)), 8)
     for x in (canvas.uniform(-0.02, 0.05), canvas.uniform(0.95, 1.02)):
         fir(canvas, x, 0.86, canvas.uniform(0.85, 0.95), canvas.land((0.1, 0.32, 0.2), 0.6))
-    _tufts(canvas, 0.76, 26, canvas.land((0.25, 0.5, 0.22), 0.6))
+    tufts(canvas, 0.76, 26, canvas.land((0.25, 0.5, 0.22), 0.6))
     for _ in range(4):
         x, y = canvas.uniform(0.02, 0.98), canvas.uniform(0.8, 0.97)
         canvas.rect(x - 0.005, y - 0.018, x + 0.005, y, canvas.lit((0.95, 0.9, 0.8)))
@@ -192,7 +194,8 @@ def desert(canvas: Canvas) -> None:
         foot = [(x[end] - 0.1, base + 0.12), (x[peak] - 0.03, base + 0.1)]
         canvas.poly([*lee, *foot], canvas.land(blend(deep, (0.5, 0.3, 0.2), 0.22)))
     for row in range(5):
-        canvas.line(np.stack([np.linspace(0, 1, 33), canvas.hills(0.8 + 0.045 * row, 0.006, 2)[::2][:33].repeat(2)[:33]], 1), 0.004, canvas.land((0.78, 0.53, 0.28)))
+        ripple = canvas.hills(0.8 + 0.045 * row, 0.006, 2)
+        canvas.line(np.stack([np.linspace(0, 1, len(ripple)), ripple], 1), 0.004, canvas.land((0.78, 0.53, 0.28)))
     for x in (canvas.uniform(0.03, 0.12), canvas.uniform(0.88, 0.97)):
         _saguaro(canvas, x, canvas.uniform(0.72, 0.78), canvas.uniform(0.12, 0.2))
 
@@ -203,7 +206,9 @@ def _saguaro(canvas: Canvas, x: float, base: float, tall: float) -> None:
     canvas.line([(x, base), (x, base - tall)], thick, rgb)
     for side, low in ((-1, 0.35), (1, 0.5)):
         reach = x + side * 0.3 * tall * ax
-        canvas.line([(x, base - low * tall), (reach, base - low * tall), (reach, base - (low + 0.3) * tall)], thick * 0.7, rgb)
+        canvas.line(
+            [(x, base - low * tall), (reach, base - low * tall), (reach, base - (low + 0.3) * tall)], thick * 0.7, rgb
+        )
 
 
 def snow(canvas: Canvas) -> None:
@@ -233,8 +238,8 @@ def lake(canvas: Canvas) -> None:
     canvas.gradient([canvas.lit((0.18, 0.46, 0.64)), canvas.lit((0.1, 0.32, 0.5))], 0.575, 1)
     canvas.image[top : top + len(mirror)] = mirror * (1 - fade) + deep * fade
     canvas.image[top + len(mirror) :] = (mirror[-1] * 0.25 + deep * 0.75).mean(0)
-    _sun_path(canvas, 0.58)
-    _sparkle(canvas, 0.59, 0.85, canvas.lit((0.8, 0.92, 0.98)), 10)
+    sun_path(canvas, 0.58)
+    sparkle(canvas, 0.59, 0.85, canvas.lit((0.8, 0.92, 0.98)), 10)
     bank = canvas.hills(0.84, 0.015, 0.8)
     canvas.below(bank - 0.012, canvas.land((0.72, 0.68, 0.5)))
     canvas.below(bank, canvas.land((0.46, 0.7, 0.36)), canvas.land((0.26, 0.5, 0.24)), 5)
@@ -260,9 +265,21 @@ def river(canvas: Canvas) -> None:
         tone = canvas.lit(blend((0.32, 0.64, 0.84), (0.18, 0.5, 0.76), part))
         canvas.poly([*zip(middle - wide, y), *zip((middle + wide)[::-1], y[::-1])], tone)
     for i in range(4, 24, 2):
-        canvas.ellipse(middle[i] + canvas.uniform(-0.5, 0.5) * half[i], y[i], 0.1 * half[i] + 0.01, 0.003, canvas.lit((0.8, 0.93, 1.0)))
+        canvas.ellipse(
+            middle[i] + canvas.uniform(-0.5, 0.5) * half[i],
+            y[i],
+            0.1 * half[i] + 0.01,
+            0.003,
+            canvas.lit((0.8, 0.93, 1.0)),
+        )
     for x in (*canvas.rng.uniform(0.0, 0.28, 3), *canvas.rng.uniform(0.72, 1.0, 3)):
-        oak(canvas, x, canvas.uniform(0.61, 0.66), canvas.uniform(0.13, 0.2), canvas.land(canvas.vary((0.3, 0.58, 0.3), 0.03), 0.6))
+        oak(
+            canvas,
+            x,
+            canvas.uniform(0.61, 0.66),
+            canvas.uniform(0.13, 0.2),
+            canvas.land(canvas.vary((0.3, 0.58, 0.3), 0.03), 0.6),
+        )
     for x in (canvas.uniform(-0.02, 0.04), canvas.uniform(0.96, 1.02)):
         oak(canvas, x, canvas.uniform(0.76, 0.82), canvas.uniform(0.4, 0.5), canvas.land((0.26, 0.54, 0.27), 0.6))
 
@@ -272,7 +289,14 @@ def jungle(canvas: Canvas) -> None:
     canvas.glow(0.5, 0.4, 0.24, canvas.lit((0.95, 1.0, 0.75)), 0.6)
     for i in range(7):
         x = (i + canvas.uniform(0.1, 0.9)) / 7
-        palm(canvas, x, 0.74, canvas.uniform(0.42, 0.62), canvas.land(canvas.vary((0.36, 0.6, 0.34), 0.03), 0.2), canvas.uniform(-0.2, 0.2))
+        palm(
+            canvas,
+            x,
+            0.74,
+            canvas.uniform(0.42, 0.62),
+            canvas.land(canvas.vary((0.36, 0.6, 0.34), 0.03), 0.2),
+            canvas.uniform(-0.2, 0.2),
+        )
     canvas.below(canvas.hills(0.72, 0.02, 0.9), canvas.land((0.3, 0.52, 0.22)), canvas.land((0.14, 0.32, 0.14)), 8)
     for x, lean in ((0.02, 0.25), (0.98, -0.25)):
         palm(canvas, x, 0.9, 0.82, canvas.lit((0.14, 0.42, 0.2)), lean)
@@ -294,12 +318,23 @@ def jungle(canvas: Canvas) -> None:
 
 def volcano(canvas: Canvas) -> None:
     light = canvas.light
-    canvas.gradient([blend(c, stop, 0.3) for c, stop in zip(((0.25, 0.12, 0.2), (0.72, 0.28, 0.2), (1.0, 0.66, 0.32)), light.sky)], 0, 0.7)
+    canvas.gradient(
+        [blend(c, stop, 0.3) for c, stop in zip(((0.25, 0.12, 0.2), (0.72, 0.28, 0.2), (1.0, 0.66, 0.32)), light.sky)],
+        0,
+        0.7,
+    )
     left = canvas.uniform(0.4, 0.6)
     canvas.glow(left, 0.2, 0.2, (1.0, 0.62, 0.2), 0.8)
     for dx, dy, size in ((-0.02, 0.13, 0.1), (0.05, 0.07, 0.13), (-0.07, 0.03, 0.14), (0.12, -0.02, 0.16)):
         cloud(canvas, left + dx, dy, size, (0.45, 0.36, 0.38))
-    cone = [(left - 0.5, 0.74), (left - 0.2, 0.42), (left - 0.08, 0.23), (left + 0.08, 0.23), (left + 0.2, 0.42), (left + 0.5, 0.74)]
+    cone = [
+        (left - 0.5, 0.74),
+        (left - 0.2, 0.42),
+        (left - 0.08, 0.23),
+        (left + 0.08, 0.23),
+        (left + 0.2, 0.42),
+        (left + 0.5, 0.74),
+    ]
     canvas.poly(cone, canvas.land((0.4, 0.27, 0.26), 0.6))
     canvas.poly([(left + 0.02, 0.74), (left + 0.03, 0.23), *cone[3:]], canvas.land((0.3, 0.19, 0.21), 0.6))
     canvas.ellipse(left, 0.232, 0.08, 0.018, (1.0, 0.75, 0.25))
@@ -309,7 +344,9 @@ def volcano(canvas: Canvas) -> None:
         half = wide * np.linspace(0.7, 1.3, 9)
         for part, rgb in ((1.0, (0.95, 0.3, 0.1)), (0.5, (1.0, 0.7, 0.2))):
             canvas.poly([*zip(x - half * part, y), *zip((x + half * part)[::-1], y[::-1])], rgb)
-    canvas.below(canvas.ridge(0.74, 0.06, 5), canvas.land((0.36, 0.25, 0.25), 0.7), canvas.land((0.2, 0.13, 0.15), 0.7), 8)
+    canvas.below(
+        canvas.ridge(0.74, 0.06, 5), canvas.land((0.36, 0.25, 0.25), 0.7), canvas.land((0.2, 0.13, 0.15), 0.7), 8
+    )
     for _ in range(5):
         x, y = canvas.uniform(0, 1), canvas.uniform(0.8, 0.98)
         reach = canvas.uniform(0.05, 0.12)
@@ -317,7 +354,12 @@ def volcano(canvas: Canvas) -> None:
         canvas.line(crack, 0.01, (0.9, 0.3, 0.1))
         canvas.line(crack, 0.004, (1.0, 0.75, 0.3))
     for _ in range(16):
-        canvas.circle(left + canvas.uniform(-0.25, 0.25), canvas.uniform(0.02, 0.3), canvas.uniform(0.003, 0.007), (1.0, 0.7, 0.25))
+        canvas.circle(
+            left + canvas.uniform(-0.25, 0.25),
+            canvas.uniform(0.02, 0.3),
+            canvas.uniform(0.003, 0.007),
+            (1.0, 0.7, 0.25),
+        )
 
 
 def sky_scene(canvas: Canvas) -> None:

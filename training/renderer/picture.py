@@ -12,7 +12,7 @@ from .scenes import SCENES, backdrop, scene
 from .sprites import COLOURS, blit, scaled_sprite, subject, table
 from .styles import STYLES, apply
 from .styles import backdrop as styled_backdrop
-from .weather import TIMES, WEATHERS, before
+from .weather import before
 
 __all__ = ["COLOURS", "RELATIONS", "SCENES", "STYLES", "Spec", "Thing", "random_content", "render", "subjects"]
 
@@ -44,7 +44,7 @@ class Spec:
 
     def to_dict(self) -> dict:
         """Return the specification as plain values for JSON, without what is left at its default."""
-        found = {"things": [{k: v for k, v in asdict(t).items() if v not in (None,)} for t in self.things]}
+        found = {"things": [{k: v for k, v in asdict(t).items() if v is not None} for t in self.things]}
         found |= {"relation": self.relation} if len(self.things) > 1 else {}
         found |= {"scene": self.scene}
         found |= {name: getattr(self, name) for name in ("time", "weather") if getattr(self, name)}
@@ -71,9 +71,9 @@ def subjects(rare: bool = True) -> tuple[str, ...]:
 def random_content(rng: np.random.Generator, nouns=None, drawings: int = 1, plain: float = 0.4) -> Spec:
     """Return a specification without styles: things, relation, scene, time and weather.
 
-    Of the pictures 70 % show one thing, 15 % two or three of it, 15 % two things; a fifth of the things that can be repainted have
-    a colour. `nouns` are the subjects to draw from (all if none), `drawings` how many drawings of each are used, and `plain` the
-    share without a scene.
+    Of the pictures 70 % show one thing, 15 % two or three of it, 15 % two things; a fifth of all things have a colour
+    (about half of those that can be repainted). `nouns` are the subjects to draw from (all if none), `drawings` how many
+    drawings of each are used, and `plain` the share without a scene.
     """
     nouns = tuple(nouns or subjects())
     kind = rng.random()
@@ -96,7 +96,7 @@ def random_content(rng: np.random.Generator, nouns=None, drawings: int = 1, plai
 
 def _random_thing(rng, nouns, drawings: int) -> Thing:
     entry = subject(nouns[int(rng.integers(len(nouns)))])
-    colour = str(rng.choice(list(COLOURS))) if entry.colour and rng.random() < 0.33 else None
+    colour = str(rng.choice(list(COLOURS))) if entry.colour and rng.random() < 0.48 else None
     return Thing(entry.noun, 1, colour, int(rng.integers(min(drawings, len(entry.drawings)))))
 
 
@@ -210,8 +210,8 @@ def _plain_tone(drawn) -> np.float32:
 def _set_off(frame: Frame, image: np.ndarray, drawn) -> None:
     """Lighten or darken the backdrop around things that would vanish in it, softly and in place.
 
-    Seen at an eighth of the size: where the rim of the things differs from the ring around them by less than 0.3 in colour, a glow
-    (for dark things) or a shade (for bright ones) lies behind them, the stronger the smaller the difference.
+    Seen at an eighth of the size: where the rim of the things differs from the ring around them by less than 0.3 in
+    colour, a glow (for dark things) or a shade (for bright ones) lies behind them, the stronger the smaller the difference.
     """
     step = max(4, frame.short // 32)
     cells = frame.width // step, frame.height // step

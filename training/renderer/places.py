@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .canvas import Canvas, blend, cottage, fir, oak, sky
+from .canvas import Canvas, blend, cottage, oak, sky
 from .frame import colour
-from .nature import _sparkle, _sun_path, _tufts
+from .nature import sparkle, sun_path, tufts
 
 LAMP = (1.0, 0.86, 0.5)
 
@@ -29,7 +29,9 @@ def _windows(canvas: Canvas, x0: float, x1: float, top: float, bottom: float, wa
 def city(canvas: Canvas) -> None:
     sky(canvas, 0.66)
     for tone, base, count, columns in (((0.66, 0.72, 0.86), 0.36, 8, 3), ((0.42, 0.47, 0.64), 0.47, 6, 4)):
-        edges = np.linspace(-0.02, 1.02, count + 1) + np.append(np.append(0, canvas.rng.uniform(-0.02, 0.02, count - 1)), 0)
+        edges = np.linspace(-0.02, 1.02, count + 1) + np.append(
+            np.append(0, canvas.rng.uniform(-0.02, 0.02, count - 1)), 0
+        )
         for left, right in zip(edges, edges[1:]):
             top, wall = base + canvas.uniform(-0.13, 0.1), canvas.lit(canvas.vary(tone, 0.025))
             canvas.rect(left, top, right, 0.8, wall)
@@ -39,7 +41,9 @@ def city(canvas: Canvas) -> None:
     canvas.below(np.full(5, 0.74, np.float32), canvas.land((0.72, 0.72, 0.74)))
     canvas.below(np.full(5, 0.765, np.float32), canvas.land((0.46, 0.47, 0.52)), canvas.land((0.34, 0.35, 0.4)), 6)
     for x in np.arange(-0.05, 1.05, 0.22) + canvas.uniform(0, 0.1):
-        canvas.poly([(x, 0.965), (x + 0.12, 0.965), (x + 0.115, 0.98), (x - 0.005, 0.98)], canvas.land((0.93, 0.92, 0.86)))
+        canvas.poly(
+            [(x, 0.965), (x + 0.12, 0.965), (x + 0.115, 0.98), (x - 0.005, 0.98)], canvas.land((0.93, 0.92, 0.86))
+        )
 
 
 def street(canvas: Canvas) -> None:
@@ -48,22 +52,49 @@ def street(canvas: Canvas) -> None:
     sky(canvas, 0.56, clouds=True, sun=canvas.light.moon)
     canvas.rect(0.36, 0.4, 0.64, 0.6, canvas.lit((0.72, 0.76, 0.84)))
     canvas.below(np.full(5, 0.56, np.float32), canvas.land((0.68, 0.66, 0.66)), canvas.land((0.56, 0.54, 0.55)), 4)
-    walls = [(0.86, 0.5, 0.4), (0.92, 0.76, 0.5), (0.6, 0.7, 0.8), (0.85, 0.82, 0.76), (0.66, 0.5, 0.5), (0.6, 0.74, 0.62)]
+    walls = [
+        (0.86, 0.5, 0.4),
+        (0.92, 0.76, 0.5),
+        (0.6, 0.7, 0.8),
+        (0.85, 0.82, 0.76),
+        (0.66, 0.5, 0.5),
+        (0.6, 0.74, 0.62),
+    ]
     for side in (-1, 1):
+
+        def edge(depth, side=side):
+            return vanish[0] + side * 0.46 * depth
+
         tones = canvas.rng.permutation(len(walls))[:4]
         depths = [0.12, 0.24, 0.45, 0.8, 1.35]
-        for (near, far), tone in zip(list(zip(depths[1:], depths))[:], tones):
+        for (near, far), tone in zip(zip(depths[1:], depths), tones):
             top = canvas.uniform(0.42, 0.62)
-            edge = lambda d: vanish[0] + side * 0.5 * d * 0.92
             wall = canvas.lit(blend(walls[tone], (0.8, 0.84, 0.9), 0.4 * (1 - min(1, near))))
-            corners = [(edge(near), vanish[1] - top * near), (edge(far), vanish[1] - top * far), (edge(far), vanish[1] + 0.14 * far), (edge(near), vanish[1] + 0.24 * near)]
+            corners = [
+                (edge(near), vanish[1] - top * near),
+                (edge(far), vanish[1] - top * far),
+                (edge(far), vanish[1] + 0.14 * far),
+                (edge(near), vanish[1] + 0.24 * near),
+            ]
             canvas.poly(corners, wall)
             for row in range(3):
                 for column in range(3):
                     a, b = far + (near - far) * (column + 0.2) / 3, far + (near - far) * (column + 0.75) / 3
                     hi, lo = top * (0.88 - 0.31 * row), top * (0.7 - 0.31 * row)
-                    pane = LAMP if _lamps(canvas) and canvas.rng.random() < 0.6 else blend(wall, canvas.lit((0.35, 0.45, 0.6)), 0.55)
-                    canvas.poly([(edge(a), vanish[1] - hi * a), (edge(b), vanish[1] - hi * b), (edge(b), vanish[1] - lo * b), (edge(a), vanish[1] - lo * a)], pane)
+                    pane = (
+                        LAMP
+                        if _lamps(canvas) and canvas.rng.random() < 0.6
+                        else blend(wall, canvas.lit((0.35, 0.45, 0.6)), 0.55)
+                    )
+                    canvas.poly(
+                        [
+                            (edge(a), vanish[1] - hi * a),
+                            (edge(b), vanish[1] - hi * b),
+                            (edge(b), vanish[1] - lo * b),
+                            (edge(a), vanish[1] - lo * a),
+                        ],
+                        pane,
+                    )
     road = [(0.47, 0.57), (0.53, 0.57), (1.02, 1.02), (-0.02, 1.02)]
     canvas.poly([(0.455, 0.57), (0.545, 0.57), (1.2, 1.02), (-0.2, 1.02)], canvas.land((0.78, 0.76, 0.72)))
     canvas.poly(road, canvas.land((0.43, 0.44, 0.49)))
@@ -79,7 +110,9 @@ def street(canvas: Canvas) -> None:
 
 def village(canvas: Canvas) -> None:
     sky(canvas, 0.56)
-    canvas.below(canvas.hills(0.52, 0.05, 0.8), canvas.land((0.56, 0.76, 0.56)), canvas.land((0.48, 0.7, 0.42)), 5, 0.15)
+    canvas.below(
+        canvas.hills(0.52, 0.05, 0.8), canvas.land((0.56, 0.76, 0.56)), canvas.land((0.48, 0.7, 0.42)), 5, 0.15
+    )
     canvas.below(canvas.hills(0.62, 0.015, 0.8), canvas.land((0.56, 0.78, 0.4)), canvas.land((0.34, 0.6, 0.28)), 8)
     roofs = [(0.8, 0.36, 0.26), (0.62, 0.3, 0.26), (0.42, 0.44, 0.56), (0.72, 0.46, 0.28)]
     walls = [(0.98, 0.94, 0.84), (0.96, 0.86, 0.66), (0.9, 0.78, 0.74), (0.82, 0.88, 0.9)]
@@ -89,12 +122,20 @@ def village(canvas: Canvas) -> None:
             if canvas.rng.random() < 0.35:
                 oak(canvas, x + 0.5 / places, base + 0.01, wide * 1.1, canvas.land((0.34, 0.58, 0.32), 0.6))
             wall, roof = walls[int(canvas.rng.integers(4))], roofs[int(canvas.rng.integers(4))]
-            cottage(canvas, x, base + canvas.uniform(-0.01, 0.01), wide * canvas.uniform(0.85, 1.1), canvas.lit(wall), canvas.land(roof, 0.9), _lamps(canvas))
+            cottage(
+                canvas,
+                x,
+                base + canvas.uniform(-0.01, 0.01),
+                wide * canvas.uniform(0.85, 1.1),
+                canvas.lit(wall),
+                canvas.land(roof, 0.9),
+                _lamps(canvas),
+            )
     canvas.below(canvas.hills(0.735, 0.008, 0.8), canvas.land((0.5, 0.74, 0.38)), canvas.land((0.28, 0.54, 0.26)), 8)
     y = np.linspace(0.735, 1.02, 12)
     path, half = 0.5 + 0.06 * np.sin((y - 0.735) * 14), 0.03 + (y - 0.735) * 0.75
     canvas.poly([*zip(path - half, y), *zip((path + half)[::-1], y[::-1])], canvas.land((0.88, 0.78, 0.58)))
-    _tufts(canvas, 0.76, 14, canvas.land((0.3, 0.58, 0.26), 0.7))
+    tufts(canvas, 0.76, 14, canvas.land((0.3, 0.58, 0.26), 0.7))
 
 
 def farm(canvas: Canvas) -> None:
@@ -104,7 +145,10 @@ def farm(canvas: Canvas) -> None:
     canvas.below(ground, canvas.land((0.9, 0.8, 0.42)), canvas.land((0.76, 0.6, 0.26)), 8)
     for i in range(-9, 10):
         low, wide = 0.5 + i * 0.18, 0.035
-        canvas.poly([(0.5 + i * 0.022, 0.61), (0.5 + (i + 0.4) * 0.022, 0.61), (low + wide * 1.6, 1.02), (low - wide, 1.02)], canvas.land((0.7, 0.52, 0.24), 0.8))
+        canvas.poly(
+            [(0.5 + i * 0.022, 0.61), (0.5 + (i + 0.4) * 0.022, 0.61), (low + wide * 1.6, 1.02), (low - wide, 1.02)],
+            canvas.land((0.7, 0.52, 0.24), 0.8),
+        )
     left = canvas.rng.random() < 0.5
     x = 0.2 if left else 0.8
     red, roof = canvas.lit((0.74, 0.2, 0.17)), canvas.land((0.45, 0.3, 0.28), 0.9)
@@ -130,7 +174,9 @@ def garden(canvas: Canvas) -> None:
     for i in range(9):
         rgb = canvas.land(canvas.vary((0.34, 0.6, 0.34), 0.03), 0.6)
         oak(canvas, (i + canvas.uniform(0.2, 0.8)) / 9, 0.58, canvas.uniform(0.2, 0.32), rgb)
-    canvas.below(canvas.hills(0.545, 0.008, 4), canvas.land((0.28, 0.52, 0.28), 0.6), canvas.land((0.2, 0.42, 0.22), 0.6), 4, 0.1)
+    canvas.below(
+        canvas.hills(0.545, 0.008, 4), canvas.land((0.28, 0.52, 0.28), 0.6), canvas.land((0.2, 0.42, 0.22), 0.6), 4, 0.1
+    )
     for x in np.arange(-0.02, 1.04, 0.06):
         white = canvas.lit((0.97, 0.97, 0.95))
         canvas.poly([(x, 0.67), (x, 0.57), (x + 0.018, 0.55), (x + 0.036, 0.57), (x + 0.036, 0.67)], white)
@@ -149,7 +195,7 @@ def garden(canvas: Canvas) -> None:
     y = np.linspace(0.735, 1.02, 9)
     half = 0.1 + (y - 0.735) * 0.9
     canvas.poly([*zip(0.5 - half, y), *zip((0.5 + half)[::-1], y[::-1])], canvas.land((0.86, 0.8, 0.68)))
-    for row, y in enumerate((0.755, 0.8, 0.86, 0.935)):
+    for y in (0.755, 0.8, 0.86, 0.935):
         reach = 0.1 + (y - 0.735) * 0.9
         canvas.line([(0.5 - reach, y), (0.5 + reach, y)], 0.004, canvas.land((0.72, 0.65, 0.54)))
 
@@ -162,12 +208,15 @@ def harbour(canvas: Canvas) -> None:
     for left, right, hue in zip(edges, edges[1:], hues):
         wall, top = canvas.lit(colour(float(hue), 0.45, 0.92)), canvas.uniform(0.42, 0.47)
         canvas.rect(left, top, right, 0.6, wall)
-        canvas.poly([(left - 0.004, top), ((left + right) / 2, top - 0.05), (right + 0.004, top)], canvas.land((0.7, 0.36, 0.28), 0.9))
+        canvas.poly(
+            [(left - 0.004, top), ((left + right) / 2, top - 0.05), (right + 0.004, top)],
+            canvas.land((0.7, 0.36, 0.28), 0.9),
+        )
         _windows(canvas, left, right, top + 0.015, 0.56, wall, 2)
     canvas.rect(0, 0.575, 1, 0.605, canvas.land((0.6, 0.57, 0.54)))
     canvas.gradient([canvas.lit((0.3, 0.6, 0.74)), canvas.lit((0.1, 0.38, 0.56))], 0.605, 0.82)
-    _sun_path(canvas, 0.61)
-    _sparkle(canvas, 0.62, 0.78, canvas.lit((0.8, 0.93, 0.97)), 10)
+    sun_path(canvas, 0.61)
+    sparkle(canvas, 0.62, 0.78, canvas.lit((0.8, 0.93, 0.97)), 10)
     for x in (canvas.uniform(0.06, 0.16), canvas.uniform(0.84, 0.94), canvas.uniform(0.3, 0.7)):
         _boat(canvas, x, canvas.uniform(0.66, 0.7), canvas.uniform(0.16, 0.22))
     for row, y in enumerate(np.linspace(0.8, 1.0, 5)):
@@ -185,15 +234,25 @@ def _boat(canvas: Canvas, x: float, y: float, wide: float) -> None:
     hull = canvas.lit(colour(float(canvas.rng.choice([5, 210, 40, 160])), 0.7, 0.8))
     half = wide / 2 * ax
     canvas.line([(x, y), (x, y - wide)], 0.008, canvas.lit((0.4, 0.3, 0.24)))
-    canvas.poly([(x + 0.01 * ax, y - wide * 0.95), (x + half * 0.8, y - 0.06), (x + 0.01 * ax, y - 0.06)], canvas.lit((0.98, 0.97, 0.93)))
-    canvas.poly([(x - half, y - 0.035), (x + half, y - 0.035), (x + half * 0.7, y + 0.015), (x - half * 0.7, y + 0.015)], hull)
+    canvas.poly(
+        [(x + 0.01 * ax, y - wide * 0.95), (x + half * 0.8, y - 0.06), (x + 0.01 * ax, y - 0.06)],
+        canvas.lit((0.98, 0.97, 0.93)),
+    )
+    canvas.poly(
+        [(x - half, y - 0.035), (x + half, y - 0.035), (x + half * 0.7, y + 0.015), (x - half * 0.7, y + 0.015)], hull
+    )
     canvas.rect(x - half, y - 0.04, x + half, y - 0.03, canvas.lit((0.98, 0.97, 0.93)))
 
 
 def cave(canvas: Canvas) -> None:
     canvas.image[:] = canvas._ink((0.17, 0.13, 0.17))
     x0 = canvas.uniform(0.44, 0.56)
-    for part, rgb in ((0.0, (0.26, 0.2, 0.24)), (0.25, (0.36, 0.28, 0.3)), (0.5, (0.5, 0.39, 0.38)), (0.75, (0.66, 0.54, 0.48))):
+    for part, rgb in (
+        (0.0, (0.26, 0.2, 0.24)),
+        (0.25, (0.36, 0.28, 0.3)),
+        (0.5, (0.5, 0.39, 0.38)),
+        (0.75, (0.66, 0.54, 0.48)),
+    ):
         turn = np.linspace(0, 2 * np.pi, 25)[:-1]
         wobble = 1 + canvas.rng.uniform(-0.07, 0.07, 24)
         rx, ry = 0.56 - 0.32 * part, 0.52 - 0.3 * part
@@ -210,8 +269,24 @@ def cave(canvas: Canvas) -> None:
         canvas.glow(x, base - 0.06, 0.08, colour(hue, 0.6, 1), 0.35)
         for lean, tall in ((-0.05, 0.09), (0.0, 0.14), (0.05, 0.08)):
             tip, half = (x + lean, base - tall), 0.018
-            canvas.poly([(x + lean * 0.4 - half, base), (x + lean - half * 0.6, base - tall * 0.75), tip, (x + lean * 0.4, base)], colour(hue, 0.35, 1))
-            canvas.poly([(x + lean * 0.4, base), tip, (x + lean + half * 0.6, base - tall * 0.75), (x + lean * 0.4 + half, base)], colour(hue, 0.6, 0.8))
+            canvas.poly(
+                [
+                    (x + lean * 0.4 - half, base),
+                    (x + lean - half * 0.6, base - tall * 0.75),
+                    tip,
+                    (x + lean * 0.4, base),
+                ],
+                colour(hue, 0.35, 1),
+            )
+            canvas.poly(
+                [
+                    (x + lean * 0.4, base),
+                    tip,
+                    (x + lean + half * 0.6, base - tall * 0.75),
+                    (x + lean * 0.4 + half, base),
+                ],
+                colour(hue, 0.6, 0.8),
+            )
 
 
 def room(canvas: Canvas) -> None:
@@ -229,7 +304,9 @@ def room(canvas: Canvas) -> None:
     frame_rgb = np.float32((0.55, 0.38, 0.24)) * glow
     canvas.rect(other - 0.11, 0.15, other + 0.11, 0.34, frame_rgb)
     canvas.rect(other - 0.095, 0.165, other + 0.095, 0.325, np.float32((0.72, 0.86, 0.94)) * glow)
-    canvas.poly([(other - 0.095, 0.325), (other - 0.02, 0.22), (other + 0.095, 0.325)], np.float32((0.42, 0.62, 0.46)) * glow)
+    canvas.poly(
+        [(other - 0.095, 0.325), (other - 0.02, 0.22), (other + 0.095, 0.325)], np.float32((0.42, 0.62, 0.46)) * glow
+    )
     canvas.circle(other + 0.05, 0.2, 0.018, np.float32((1.0, 0.85, 0.4)) * glow)
     canvas.rect(0, 0.66, 1, 0.7, np.float32((0.97, 0.96, 0.93)) * glow)
     canvas.gradient([np.float32((0.74, 0.54, 0.35)) * glow, np.float32((0.58, 0.4, 0.25)) * glow], 0.7, 1)
@@ -260,15 +337,26 @@ def _window(canvas: Canvas, x0: float, y0: float, x1: float, y1: float, curtain=
     for _ in range(light.stars // 5):
         canvas.circle(canvas.uniform(x0, x1), canvas.uniform(y0, y1), 0.004, (1, 1, 0.9))
     if light.moon or light.sun:
-        canvas.circle(x0 + 0.7 * (x1 - x0), y0 + 0.3 * (y1 - y0), 0.035, (0.98, 0.96, 0.84) if light.moon else light.sun)
-    canvas.poly([(x0, y1), (x0, y1 - 0.07), (x0 + 0.4 * (x1 - x0), y1 - 0.1), (x1, y1 - 0.05), (x1, y1)], canvas.land((0.5, 0.72, 0.42)))
+        canvas.circle(
+            x0 + 0.7 * (x1 - x0), y0 + 0.3 * (y1 - y0), 0.035, (0.98, 0.96, 0.84) if light.moon else light.sun
+        )
+    canvas.poly(
+        [(x0, y1), (x0, y1 - 0.07), (x0 + 0.4 * (x1 - x0), y1 - 0.1), (x1, y1 - 0.05), (x1, y1)],
+        canvas.land((0.5, 0.72, 0.42)),
+    )
     canvas.rect((x0 + x1) / 2 - 0.007, y0, (x0 + x1) / 2 + 0.007, y1, white)
     canvas.rect(x0, (y0 + y1) / 2 - 0.007, x1, (y0 + y1) / 2 + 0.007, white)
     canvas.rect(x0 - 0.03, y1 + 0.01, x1 + 0.03, y1 + 0.035, (0.9, 0.88, 0.85))
     if curtain is not None:
         for edge, way in ((x0 - 0.05, 1), (x1 + 0.05, -1)):
-            canvas.poly([(edge, y0 - 0.04), (edge + way * 0.1, y0 - 0.04), (edge + way * 0.055, y1 + 0.05), (edge, y1 + 0.05)], curtain)
-            canvas.poly([(edge + way * 0.035, y0 - 0.04), (edge + way * 0.06, y0 - 0.04), (edge + way * 0.035, y1 + 0.05)], curtain * 0.88)
+            canvas.poly(
+                [(edge, y0 - 0.04), (edge + way * 0.1, y0 - 0.04), (edge + way * 0.055, y1 + 0.05), (edge, y1 + 0.05)],
+                curtain,
+            )
+            canvas.poly(
+                [(edge + way * 0.035, y0 - 0.04), (edge + way * 0.06, y0 - 0.04), (edge + way * 0.035, y1 + 0.05)],
+                curtain * 0.88,
+            )
         canvas.rect(x0 - 0.07, y0 - 0.06, x1 + 0.07, y0 - 0.042, (0.5, 0.36, 0.25))
 
 
@@ -333,7 +421,9 @@ def underwater(canvas: Canvas) -> None:
     canvas.gradient([canvas.lit(c) for c in ((0.5, 0.88, 0.95), (0.16, 0.62, 0.84), (0.05, 0.36, 0.64))], 0, 0.85)
     frame, start = canvas.frame, canvas.uniform(0.2, 0.8)
     fan = (frame.x - start) / (frame.y + 0.35)
-    rays = np.clip(np.sin(fan * 22 + canvas.uniform(0, 6)) * 0.7 + np.sin(fan * 9.0) * 0.5, 0, 1) * np.clip(0.75 - frame.y, 0, 1)
+    rays = np.clip(np.sin(fan * 22 + canvas.uniform(0, 6)) * 0.7 + np.sin(fan * 9.0) * 0.5, 0, 1) * np.clip(
+        0.75 - frame.y, 0, 1
+    )
     canvas.tint(rays * 0.5, canvas.lit((0.9, 1.0, 1.0)))
     canvas.below(canvas.ridge(0.74, 0.12, 3), canvas.lit((0.14, 0.48, 0.68)), canvas.lit((0.1, 0.4, 0.6)), 3)
     canvas.below(canvas.hills(0.79, 0.02, 1.0), canvas.lit((0.86, 0.82, 0.62)), canvas.lit((0.56, 0.6, 0.56)), 8)
@@ -344,7 +434,10 @@ def underwater(canvas: Canvas) -> None:
         rgb = canvas.lit(canvas.vary((0.16, 0.56, 0.34), 0.04))
         canvas.poly([*zip(wave - half, base - tall * t), *zip((wave + half)[::-1], (base - tall * t)[::-1])], rgb)
     for x in (canvas.uniform(0.03, 0.16), canvas.uniform(0.84, 0.97), canvas.uniform(0.2, 0.3)):
-        rgb, base = canvas.lit(colour(float(canvas.rng.choice([350, 15, 300, 40])), 0.65, 0.95)), canvas.uniform(0.86, 0.96)
+        rgb, base = (
+            canvas.lit(colour(float(canvas.rng.choice([350, 15, 300, 40])), 0.65, 0.95)),
+            canvas.uniform(0.86, 0.96),
+        )
         for turn in (-2.3, -1.9, -1.57, -1.2, -0.8):
             reach = canvas.uniform(0.07, 0.11)
             tip = x + np.cos(turn) * reach, base + np.sin(turn) * reach

@@ -15,8 +15,7 @@ from .weather import DAY, WEATHERS, behind, light_of
 class Scene:
     """A backdrop: how it is painted, where its horizon is, and which times and weathers make sense in it.
 
-    `ground` is the relative height on which a single subject usually stands; `water` says that it is in water there, and `None` that
-    there is nothing to stand on.
+    `outdoors` says that weather reaches it, `ground` that there is something to stand on.
     """
 
     paint: Callable[[Canvas], None]

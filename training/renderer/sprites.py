@@ -65,8 +65,23 @@ class Subject:
 # Endings of words whose plural is irregular.
 _PLURALS = {
     **{"loaf": "loaves", "leaf": "leaves", "wolf": "wolves", "calf": "calves", "knife": "knives", "scarf": "scarves"},
-    **{"tomato": "tomatoes", "potato": "potatoes", "mango": "mangoes", "volcano": "volcanoes", "mosquito": "mosquitoes"},
-    **{"mouse": "mice", "goose": "geese", "snowman": "snowmen", "snow man": "snow men", "fish": "fish", "sheep": "sheep", "deer": "deer", "swine": "swine"},
+    **{
+        "tomato": "tomatoes",
+        "potato": "potatoes",
+        "mango": "mangoes",
+        "volcano": "volcanoes",
+        "mosquito": "mosquitoes",
+    },
+    **{
+        "mouse": "mice",
+        "goose": "geese",
+        "snowman": "snowmen",
+        "snow man": "snow men",
+        "fish": "fish",
+        "sheep": "sheep",
+        "deer": "deer",
+        "swine": "swine",
+    },
     **{"trout": "trout", "salmon": "salmon", "tuna": "tuna", "cattle": "cattle", "bison": "bison", "jeans": "jeans"},
 }
 
@@ -186,7 +201,9 @@ def repaint(drawing: np.ndarray, target) -> np.ndarray:
     chroma = saturation * value
     vivid = np.clip((chroma - 0.08) / 0.14, 0, 1)
     counts = np.bincount((hue / 10).astype(int).ravel() % 36, (vivid * alpha * (0.4 + saturation)).ravel(), 36)
-    smooth = counts + 0.8 * (np.roll(counts, 1) + np.roll(counts, -1)) + 0.4 * (np.roll(counts, 2) + np.roll(counts, -2))
+    smooth = (
+        counts + 0.8 * (np.roll(counts, 1) + np.roll(counts, -1)) + 0.4 * (np.roll(counts, 2) + np.roll(counts, -2))
+    )
     if (vivid * alpha).sum() > 0.3 * alpha.sum():
         centre = smooth.argmax() * 10 + 5
         distance = np.abs((hue - centre + 180) % 360 - 180)

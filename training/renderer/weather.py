@@ -44,8 +44,20 @@ TIMES = {
 
 # Weather -> its own sky at day, how far it replaces the sky of the time, what it multiplies the land by, and its clouds.
 _SKIES = {
-    "rain": (((0.46, 0.53, 0.62), (0.6, 0.67, 0.74), (0.74, 0.79, 0.83)), 0.85, (0.74, 0.8, 0.88), (0.66, 0.7, 0.76), 5),
-    "storm": (((0.13, 0.14, 0.22), (0.24, 0.26, 0.35), (0.46, 0.48, 0.53)), 0.9, (0.5, 0.54, 0.64), (0.3, 0.32, 0.4), 6),
+    "rain": (
+        ((0.46, 0.53, 0.62), (0.6, 0.67, 0.74), (0.74, 0.79, 0.83)),
+        0.85,
+        (0.74, 0.8, 0.88),
+        (0.66, 0.7, 0.76),
+        5,
+    ),
+    "storm": (
+        ((0.13, 0.14, 0.22), (0.24, 0.26, 0.35), (0.46, 0.48, 0.53)),
+        0.9,
+        (0.5, 0.54, 0.64),
+        (0.3, 0.32, 0.4),
+        6,
+    ),
     "snow": (((0.62, 0.7, 0.81), (0.74, 0.81, 0.89), (0.88, 0.92, 0.96)), 0.8, (0.9, 0.94, 1.0), (0.9, 0.93, 0.97), 4),
     "fog": (((0.72, 0.76, 0.8), (0.8, 0.83, 0.86), (0.87, 0.89, 0.9)), 0.85, (0.88, 0.9, 0.92), (0.88, 0.9, 0.92), 0),
 }
@@ -58,8 +70,17 @@ def light_of(time: str | None, weather: str | None) -> Light:
     if weather == "sunshine":
         if light.moon:
             return replace(light, clouds=0)
-        sky = tuple(blend(stop, warm, 0.25) for stop, warm in zip(light.sky, ((0.2, 0.55, 1.0), (0.6, 0.85, 1.0), (1, 0.97, 0.8))))
-        return replace(light, sky=sky, ambient=tuple(np.float32(light.ambient) * (1.07, 1.04, 0.94)), clouds=1, subject=tuple(np.float32(light.subject) * (1.05, 1.03, 0.97)))
+        sky = tuple(
+            blend(stop, warm, 0.25)
+            for stop, warm in zip(light.sky, ((0.2, 0.55, 1.0), (0.6, 0.85, 1.0), (1, 0.97, 0.8)))
+        )
+        return replace(
+            light,
+            sky=sky,
+            ambient=tuple(np.float32(light.ambient) * (1.07, 1.04, 0.94)),
+            clouds=1,
+            subject=tuple(np.float32(light.subject) * (1.05, 1.03, 0.97)),
+        )
     if weather not in _SKIES:
         return light
     own, share, multiply, clouds, count = _SKIES[weather]
@@ -93,7 +114,9 @@ def behind(canvas: Canvas, weather: str | None, horizon: float) -> None:
     elif weather == "storm":
         for i in range(4):
             dark = blend(canvas.light.cloud, (0.1, 0.1, 0.16), 0.35)
-            cloud(canvas, (i + canvas.uniform(0.2, 0.8)) / 4, canvas.uniform(0.02, 0.12), canvas.uniform(0.18, 0.26), dark)
+            cloud(
+                canvas, (i + canvas.uniform(0.2, 0.8)) / 4, canvas.uniform(0.02, 0.12), canvas.uniform(0.18, 0.26), dark
+            )
         _lightning(canvas, float(canvas.rng.choice([canvas.uniform(0.1, 0.2), canvas.uniform(0.8, 0.9)])), horizon)
     elif weather == "fog":
         frame = canvas.frame
@@ -110,7 +133,9 @@ def _rainbow(canvas: Canvas, horizon: float) -> None:
     part = (np.hypot(dx, dy) - 0.4) / 0.13
     inside = (part > 0) & (part < 1)
     hue = np.clip(1 - part, 0, 1) * 275
-    bow = cv2.cvtColor(np.dstack([hue, np.full_like(hue, 0.75), np.ones_like(hue)]).astype(np.float32), cv2.COLOR_HSV2RGB)
+    bow = cv2.cvtColor(
+        np.dstack([hue, np.full_like(hue, 0.75), np.ones_like(hue)]).astype(np.float32), cv2.COLOR_HSV2RGB
+    )
     fade = np.clip((horizon - frame.y) * 9 + 0.3, 0, 1) * np.clip(np.minimum(part, 1 - part) * 7, 0, 1) * 0.62 * inside
     canvas.image[:] = mix(canvas.image.astype(np.float32), fade.astype(np.float32), bow * 255)
 
@@ -121,7 +146,10 @@ def _rays(canvas: Canvas) -> None:
     dx, dy = (frame.x - cx) * canvas.width / canvas.short, (frame.y - 0.04) * canvas.height / canvas.short
     away = np.hypot(dx, dy)
     beams = 0.5 + 0.5 * np.sin(np.arctan2(dy, dx) * 17 + canvas.uniform(0, 6))
-    canvas.tint(np.clip((0.16 + 0.34 * beams) * np.clip(1.05 - away, 0, 1) + np.exp(-((away / 0.17) ** 2)) * 0.8, 0, 0.95), (1.0, 0.96, 0.74))
+    canvas.tint(
+        np.clip((0.16 + 0.34 * beams) * np.clip(1.05 - away, 0, 1) + np.exp(-((away / 0.17) ** 2)) * 0.8, 0, 0.95),
+        (1.0, 0.96, 0.74),
+    )
 
 
 def _lightning(canvas: Canvas, x: float, horizon: float) -> None:
@@ -163,7 +191,10 @@ def _streaks(frame: Frame, image, count: int, lean: float) -> np.ndarray:
     lengths = frame.rng.uniform(0.03, 0.075, count)
     width = max(1, round(0.0035 * frame.short))
     for x, y, length in zip(xs, ys, lengths):
-        ends = [(x * frame.width, y * frame.height), ((x * frame.width - lean * length * frame.short), y * frame.height + length * frame.short)]
+        ends = [
+            (x * frame.width, y * frame.height),
+            ((x * frame.width - lean * length * frame.short), y * frame.height + length * frame.short),
+        ]
         start, end = (tuple(int(v * 16) for v in point) for point in ends)
         cv2.line(sheet, start, end, 255, width, cv2.LINE_AA, 4)
     return mix(image, sheet * np.float32(0.55 / 255), (0.88, 0.94, 1.0))
@@ -175,13 +206,25 @@ def _leaves(frame: Frame, image, mask) -> np.ndarray:
     for _ in range(6):
         x, y, reach = frame.rng.uniform(0, 1), frame.rng.uniform(0.08, 0.9), frame.rng.uniform(0.1, 0.22)
         t = np.linspace(0, 1, 12)
-        curl = np.stack([(x + (t - 0.5) * 2 * reach) * frame.width, (y + 0.015 * np.sin(t * 5 + x * 9)) * frame.height], 1)
-        cv2.polylines(layer, [np.round(curl * 16).astype(np.int32)], False, (240, 246, 250), max(1, round(0.006 * frame.short)), cv2.LINE_AA, 4)
+        curl = np.stack(
+            [(x + (t - 0.5) * 2 * reach) * frame.width, (y + 0.015 * np.sin(t * 5 + x * 9)) * frame.height], 1
+        )
+        cv2.polylines(
+            layer,
+            [np.round(curl * 16).astype(np.int32)],
+            False,
+            (240, 246, 250),
+            max(1, round(0.006 * frame.short)),
+            cv2.LINE_AA,
+            4,
+        )
     for _ in range(20):
         x, y, turn = frame.rng.random(), frame.rng.random(), frame.rng.uniform(0, 180)
         rgb = colour(float(frame.rng.choice([15, 28, 42, 95])), 0.8, 0.85) * 255
         centre = int(x * frame.width * 16), int(y * frame.height * 16)
         size = frame.rng.uniform(0.01, 0.018) * frame.short * 16
-        cv2.ellipse(layer, centre, (int(size), int(size * 0.45)), turn, 0, 360, tuple(map(float, rgb)), -1, cv2.LINE_AA, 4)
+        cv2.ellipse(
+            layer, centre, (int(size), int(size * 0.45)), turn, 0, 360, tuple(map(float, rgb)), -1, cv2.LINE_AA, 4
+        )
     keep = (0.75 * mask)[..., None]
     return image * keep + layer.astype(np.float32) / 255 * (1 - keep)
