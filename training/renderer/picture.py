@@ -118,9 +118,9 @@ def _random_pair(rng, first: Thing, nouns, drawings: int) -> tuple[tuple[Thing, 
 
 
 def _fitting_scene(rng, things) -> str:
-    """Return a scene: any in a third of the cases, else one where such things are found."""
+    """Return a scene: any in half of the cases, else one where such things are found."""
     names = list(SCENES)[1:]
-    if rng.random() < 0.34:
+    if rng.random() < 0.5:
         return names[int(rng.integers(len(names)))]
     entry = subject(things[0].subject)
     if entry.water:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import nature, places
+from . import interiors, nature, places
 from .canvas import Canvas, Light
 from .frame import Frame
 from .weather import DAY, WEATHERS, behind, light_of
@@ -41,12 +41,12 @@ SCENES = {
     "city": Scene(places.city, 0.7, weathers=("rain", "snow", "fog", "storm", "sunshine", "rainbow")),
     "lake": Scene(nature.lake, 0.56, weathers=("rain", "fog", "storm", "sunshine", "rainbow")),
     "jungle": Scene(nature.jungle, 0.7, times=("day", "dusk", "night"), weathers=("rain", "fog", "sunshine")),
-    "cave": Scene(places.cave, 0.75, times=(), **_INDOORS),
-    "room": Scene(places.room, 0.68, **_INDOORS),
-    "kitchen": Scene(places.kitchen, 0.7, **_INDOORS),
+    "cave": Scene(interiors.cave, 0.75, times=(), **_INDOORS),
+    "room": Scene(interiors.room, 0.68, **_INDOORS),
+    "kitchen": Scene(interiors.kitchen, 0.7, **_INDOORS),
     "street": Scene(places.street, 0.58, weathers=("rain", "snow", "fog", "storm", "sunshine")),
-    "space": Scene(places.space, 0.78, times=(), **_INDOORS),
-    "underwater": Scene(places.underwater, 0.8, times=("day", "night"), **_INDOORS),
+    "space": Scene(interiors.space, 0.78, times=(), **_INDOORS),
+    "underwater": Scene(interiors.underwater, 0.8, times=("day", "night"), **_INDOORS),
     "farm": Scene(places.farm),
     "garden": Scene(places.garden, 0.66),
     "river": Scene(nature.river),
