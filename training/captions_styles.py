@@ -18,10 +18,15 @@ def _table() -> dict:
 
 
 @functools.cache
+def categories_of_attributes() -> dict[str, str]:
+    """Return attribute -> category of the bot's vocabulary."""
+    categories = tomllib.loads(VOCABULARY.read_text())["category"]
+    return {attribute["name"]: category["name"] for category in categories for attribute in category["attributes"]}
+
+
 def attribute_names() -> list[str]:
     """Return the names of the bot's vocabulary."""
-    categories = tomllib.loads(VOCABULARY.read_text())["category"]
-    return [attribute["name"] for category in categories for attribute in category["attributes"]]
+    return list(categories_of_attributes())
 
 
 @functools.cache

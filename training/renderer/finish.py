@@ -182,7 +182,7 @@ FINISHES = {
 
 
 def soft_focus(frame, image, mask):
-    return blur(image, 2.1 * frame.unit)
+    return blur(image, 2.7 * frame.unit)
 
 
 def bokeh(frame, image, mask):

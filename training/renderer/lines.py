@@ -48,7 +48,7 @@ def speed(frame, image, mask):
     turn, radius = np.arctan2(dy, dx), np.hypot(dx, dy)
     place = (turn / (2 * np.pi) + 0.5) * 120
     wedge = frame.rng.random(121).astype(np.float32)
-    starts = frame.rng.uniform(0.36, 0.5, 121).astype(np.float32)
+    starts = frame.rng.uniform(0.24, 0.44, 121).astype(np.float32)
     cell = np.clip(place.astype(int), 0, 120)
     width = np.clip((radius - starts[cell]) * 3.2, 0, 1) * wedge[cell]
     line = np.clip((width - np.abs(place % 1 - 0.5) * 2) * 5, 0, 1) * (1 - mask)

@@ -47,8 +47,8 @@ STYLES: dict[str, tuple[str, ...]] = {
     **{factor: tuple(operators) for factor, operators in OPERATORS.items()},
 }
 
-# Media that leave no colour: a palette is applied to them once more.
-MONOCHROME = ("sketch", "linocut", "charcoal", "ink-wash", "etching")
+# Media and techniques that leave no colour: a palette is applied to them once more.
+MONOCHROME = ("sketch", "linocut", "charcoal", "ink-wash", "etching", "daguerreotype")
 
 
 def weight(factor: str, intensity: float) -> float:
@@ -64,7 +64,7 @@ def apply(frame: Frame, image: np.ndarray, mask: np.ndarray, styles) -> np.ndarr
             continue
         value, intensity = chosen[factor]
         image = _blend(image, operators[value](frame, image, mask), weight(factor, intensity))
-        if factor == "medium" and value in MONOCHROME and "palette" in chosen:
+        if value in MONOCHROME and "palette" in chosen:
             palette, strength = chosen["palette"]
             if palette != "mono":
                 tinted = image * np.float32([1.0, 0.9, 0.92]) + 0.04

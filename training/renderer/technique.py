@@ -140,7 +140,7 @@ def daguerreotype(frame, image, mask):
     )
     plate = plate * (0.8 + 0.34 * frame.noise(4))[..., None] + frame.grain(0.03)
     dx, dy = (frame.x - 0.5) * 2, (frame.y - 0.5) * 2
-    oval = np.hypot(dx / 0.92, dy / 0.98) + 0.012 * frame.noise(20)
+    oval = np.hypot(dx / 0.92, dy / 0.98)
     plate = plate * np.clip((1.25 - oval) * 2.2, 0.2, 1)[..., None]
     brass = np.clip(1 - np.abs(oval - 1.0) / 0.03, 0, 1)
     frame_tone = np.float32([0.16, 0.09, 0.05]) * (0.8 + 0.5 * frame.noise(30))[..., None]
@@ -203,7 +203,7 @@ def dotted(frame, image, mask):
     inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3) / frame.unit
     ring = np.floor(away / 4.2).astype(int)
     tones = np.float32([[0.95, 0.86, 0.68], [0.85, 0.5, 0.16], [0.62, 0.2, 0.1], [0.95, 0.72, 0.3], [0.42, 0.24, 0.14]])
-    points = frame.scatter(int(900 * frame.height * frame.width / frame.short**2))
+    points = frame.scatter(int(frame.height * frame.width / frame.unit**2 / 14))
     hue, saturation, value = to_hsv(image)
     earth = from_hsv(np.where(saturation > 0.2, 12 + hue / 360 * 40, 30), 0.55 + 0.3 * saturation, value * 0.86)
     sheet = mix(np.broadcast_to(np.float32([0.2, 0.09, 0.06]), image.shape), mask, earth * 0.85).astype(np.float32)

@@ -91,7 +91,8 @@ def gold(frame, image, mask):
     metal = _ramp(
         np.repeat(shine[..., None], 3, 2), (0.12, 0.06, 0.01), (0.55, 0.36, 0.06), (0.95, 0.74, 0.22), (1, 0.95, 0.68)
     )
-    leaf = np.clip(np.abs(cv2.Laplacian(blur(luma(image), frame.unit * 0.6), cv2.CV_32F)) * 9, 0, 0.8)
+    edges = np.abs(cv2.Laplacian(blur(luma(image), frame.unit * 0.6), cv2.CV_32F))
+    leaf = np.clip(edges * 9 * max(1.0, frame.unit / 2) ** 2, 0, 0.8)
     return mix(mix(night, leaf, (0.85, 0.66, 0.22)), mask, metal)
 
 
@@ -169,7 +170,7 @@ PALETTES = {
 
 def muted(frame, image, mask):
     grey = luma(image)[..., None]
-    return grey + (image - grey) * 0.34
+    return grey + (image - grey) * 0.4
 
 
 def oversaturated(frame, image, mask):
@@ -183,7 +184,7 @@ def selective(frame, image, mask):
 
 
 def milky(frame, image, mask):
-    return 0.42 * (luma(image)[..., None] * 0.15 + image * 0.85) + np.float32([0.58, 0.575, 0.55])
+    return 0.36 * (luma(image)[..., None] * 0.3 + image * 0.7) + np.float32([0.64, 0.635, 0.61])
 
 
 SATURATIONS = {"muted": muted, "oversaturated": oversaturated, "selective": selective, "milky": milky}
