@@ -27,9 +27,8 @@ def corpus(english: str | None) -> list[str]:
     words += captions.neutral_words()
     words += [word.replace("colour", "color") for word in words if "colour" in word]
     lines = 40 * words
-    lines += 200 * [*subjects(), *(w for group in captions.SYNONYMS.values() for w in group)]
-    lines += 60 * [p for group in captions.SCENE_PHRASES.values() for p in group]
-    lines += 40 * [*captions.ADJECTIVES, *captions.VERBS, *captions.OPENINGS]
+    lines += 200 * list(subjects())
+    lines += 80 * captions.vocabulary()
     if english:
         lines += 3 * Path(english).read_text().split("\n")
     return lines

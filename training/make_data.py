@@ -1,49 +1,109 @@
-"""Render a shard of training pictures: `images` (optional), specifications and seeds, and their latents.
+"""Render a shard of training pictures: specifications, seeds and latents; on demand the pictures, whole or at 128x128.
 
-python make_data.py fit --out data/codec.npz
-python make_data.py shard --kind styled --count 8000 --seed 3 --codec data/codec.npz --out data/styled-3.npz
+python make_data.py shard --kind styled --count 2000 --seed 3 --small --out data/styled-3.npz
+python make_data.py stream --workers 14 --minutes 20 --small --out data
+
+`stream` renders shards of all kinds on many processes until its time is over, while training reads them. `fit` finds a new
+linear codec; the released one is beside this file, and every released model reads its latents.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import time
+import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
+from codec import RELEASED, PatchCodec
+from PIL import Image
+from renderer.picture import STYLES, Spec, random_content, render, subjects
 
-from codec import PatchCodec
-from renderer.picture import STYLES, Spec, render, subjects
-from renderer.scenes import SCENES
+# How often a styled picture has a value of each factor; those that rework the whole picture seldom meet.
+CHANCES = {"palette": 0.3, "light": 0.25, "medium": 0.45}
+RARE = 0.07
+SMALL = 128
+# What the first released model knew: so many subjects, and these styles.
+FIRST_SUBJECTS = 36
+FIRST_STYLES = (
+    *(
+        "minimal",
+        "ornate",
+        "pastel",
+        "neon",
+        "earth",
+        "mono",
+        "warm",
+        "cool",
+        "sepia",
+        "vivid",
+        "soft",
+        "bright",
+        "dark",
+    ),
+    *(
+        "dramatic",
+        "foggy",
+        "golden",
+        "moon",
+        "backlit",
+        "watercolour",
+        "oil",
+        "sketch",
+        "pointillism",
+        "pixel",
+        "glass",
+    ),
+    *("halftone", "lowpoly", "woodblock", "papercut", "chalk", "linocut", "strong", "faded", "grain", "dreamy"),
+)
 
-CHANCES = {"detail": 0.12, "palette": 0.4, "light": 0.35, "medium": 0.55, "contrast": 0.1, "finish": 0.1}
 
-# The subject is always in the same place and of the same size: latent cells are 8 pixels wide, so even a jitter of a few
-# pixels makes the latents of one drawing look like those of many, and costs several times the training.
-PLACE, EXTENT, EXTENT_MINIMAL = (0.5, 0.53), 0.7, 0.54
+def random_spec(kind: str, rng, nouns=None, drawings: int = 1, simple: float = 0.0, styles=STYLES) -> Spec:
+    """Return a specification: `plain` has no style at all, `styled` at least one, `mixed` is either.
 
-
-def random_spec(kind: str, rng: np.random.Generator) -> Spec:
-    """Return a specification: `plain` has no style at all, `styled` at least one, `mixed` is either."""
+    `nouns` are the subjects to draw from (all if none), `drawings` how many drawings of each are used, `simple` the share of pictures
+    that show one thing in its own colours, and `styles` the values of each factor.
+    """
     if kind == "mixed":
         kind = "plain" if rng.random() < 0.4 else "styled"
-    places = list(SCENES)[1:]
-    scene = "plain" if rng.random() < 0.45 else places[int(rng.integers(len(places)))]
-    subject = subjects()[int(rng.integers(len(subjects())))]
-    styles = {}
-    while kind == "styled" and not styles:
-        styles = {
-            factor: values[int(rng.integers(len(values)))]
-            for factor, values in STYLES.items()
-            if rng.random() < CHANCES[factor]
-        }
-    return Spec(subject, scene, **styles)
+    spec = random_content(rng, nouns, drawings)
+    if rng.random() < simple:
+        first = spec.things[0]
+        spec = Spec((type(first)(first.subject, drawing=first.drawing),), scene=spec.scene)
+    chosen = ()
+    while kind == "styled" and not chosen:
+        chosen = tuple(
+            (factor, values[int(rng.integers(len(values)))], round(float(rng.choice((rng.uniform(0.3, 1), 1.0))), 2))
+            for factor, values in styles.items()
+            if rng.random() < CHANCES.get(factor, RARE)
+        )
+    return Spec(spec.things, spec.relation, spec.scene, spec.time, spec.weather, chosen)
+
+
+def some_styles(which: str) -> dict[str, tuple[str, ...]]:
+    """Return the styles to draw from: `all`, or those of the `first` model."""
+    if which == "all":
+        return STYLES
+    kept = {factor: tuple(v for v in values if v in FIRST_STYLES) for factor, values in STYLES.items()}
+    return {factor: values for factor, values in kept.items() if values}
+
+
+def some_subjects(count: int) -> tuple[str, ...]:
+    """Return so many subjects: those of the first model, then others spread evenly over all; 0 is all of them."""
+    nouns = subjects()
+    if not count or count >= len(nouns):
+        return nouns
+    rest = nouns[FIRST_SUBJECTS:]
+    picks = np.linspace(0, len(rest) - 1, max(0, count - FIRST_SUBJECTS)).round().astype(int)
+    return nouns[: min(count, FIRST_SUBJECTS)] + tuple(rest[i] for i in picks)
 
 
 def fit(args) -> None:
     """Fit the linear codec on a mix of plain and styled pictures."""
     rng = np.random.default_rng(args.seed)
-    images = [render(random_spec(k, rng), i)[0] for i in range(1200) for k in ("plain", "styled")]
+    images = [render(random_spec(k, rng), i, 128, 128)[0] for i in range(args.count // 2) for k in ("plain", "styled")]
     images = np.stack(images)
     for channels in (12, 16, 20, 24, 32):
         codec = PatchCodec.fit(images, channels)
@@ -59,43 +119,86 @@ def fit(args) -> None:
 def shard(args) -> None:
     """Render one shard."""
     rng = np.random.default_rng(args.seed)
-    codec = PatchCodec.load(args.codec)
-    latents, masks, specs, images = [], [], [], []
+    codec = PatchCodec.load(args.codec, args.reduce)
+    nouns = some_subjects(args.subjects)
+    rows: dict[str, list] = {"latents": [], "masks": [], "specs": [], "images": [], "small": []}
     start = time.time()
     for i in range(args.count):
-        spec = random_spec(args.kind, rng)
+        spec = random_spec(args.kind, rng, nouns, args.drawings, args.simple, some_styles(args.styles))
         seed = args.seed * 1_000_000 + i
-        extent = EXTENT_MINIMAL if spec.detail == "minimal" else EXTENT
-        image, mask = render(spec, seed, args.height, args.width, extent=extent, place=PLACE)
-        latents.append(codec.encode(image[None])[0].astype(np.float16))
-        cells = args.width // 8, args.height // 8
-        masks.append((cv2.resize(mask, cells, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
-        specs.append({"subject": spec.subject, "scene": spec.scene, **spec.styles()})
+        image, mask = render(spec, seed, args.height, args.width, varied=args.varied)
+        rows["latents"].append(codec.encode(image[None])[0].astype(np.float16))
+        cells = args.width // codec.cell, args.height // codec.cell
+        rows["masks"].append((cv2.resize(mask, cells, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
+        rows["specs"].append(spec.to_dict())
         if args.keep_images:
-            images.append(image)
-        if i % 1000 == 999:
+            rows["images"].append(image)
+        if args.small:
+            rows["small"].append(np.asarray(Image.fromarray(image).resize((SMALL, SMALL), Image.Resampling.BILINEAR)))
+        if i % 500 == 499:
             print(f"{i + 1} pictures, {(i + 1) / (time.time() - start):.0f}/s", flush=True)
-    extra = {"images": np.stack(images)} if args.keep_images else {}
+    specs = json.dumps(rows.pop("specs"))
     temporary = args.out + ".part.npz"
-    np.savez(temporary, latents=np.stack(latents), masks=np.stack(masks), specs=json.dumps(specs), **extra)
+    np.savez(temporary, specs=specs, **{name: np.stack(part) for name, part in rows.items() if part})
     os.replace(temporary, args.out)
+
+
+def read_shard(path: str | Path):
+    """Return the specifications of a shard and its arrays, or nothing while it is being written."""
+    try:
+        data = np.load(path)
+        return [Spec.from_dict(row) for row in json.loads(str(data["specs"]))], data
+    except (zipfile.BadZipFile, EOFError, OSError):
+        return None
+
+
+def stream(args) -> None:
+    """Render shards on many processes until the time is over."""
+    finish = time.time() + 60 * args.minutes
+    jobs = [(worker, args.workers, finish, args) for worker in range(args.workers)]
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        pool.map(_stream_worker, jobs, chunksize=1)
+
+
+def _stream_worker(job) -> None:
+    worker, workers, finish, args = job
+    cv2.setNumThreads(1)
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    number = 0
+    while time.time() < finish:
+        # The first half plain, so that training can begin with plain pictures; then mostly styled.
+        kind = "plain" if number < 2 or number % 4 == 0 else "styled"
+        seed = args.seed + worker + workers * number
+        path = Path(args.out) / f"{kind}-{seed}.npz"
+        if not path.exists():
+            shard(argparse.Namespace(**(vars(args) | {"kind": kind, "seed": seed, "out": str(path)})))
+        number += 1
 
 
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("fit", "shard"))
+    parser.add_argument("command", choices=("fit", "shard", "stream"))
     parser.add_argument("--kind", choices=("plain", "styled", "mixed"), default="styled")
-    parser.add_argument("--count", type=int, default=8000)
+    parser.add_argument("--count", type=int, default=2000, help="pictures of a shard")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--height", type=int, default=128)
-    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--height", type=int, default=256)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--subjects", type=int, default=0, help="use only so many subjects; 0 is all")
+    parser.add_argument("--styles", choices=("all", "first"), default="all", help="first: those of the first model")
+    parser.add_argument("--drawings", type=int, default=1, help="drawings of a subject that are used")
+    parser.add_argument("--simple", type=float, default=0.0, help="share of pictures of one thing in its own colours")
+    parser.add_argument("--varied", action="store_true", help="jitter place, size and side of the things")
     parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--codec", default="data/codec.npz")
+    parser.add_argument("--codec", default=str(RELEASED))
+    parser.add_argument("--reduce", type=int, default=2, help="pictures are shrunk so many times before encoding")
     parser.add_argument("--keep-images", action="store_true")
+    parser.add_argument("--small", action="store_true", help="keep the pictures at 128x128, for the eyes and the judge")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--minutes", type=float, default=10, help="how long `stream` goes on")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    {"fit": fit, "shard": shard}[args.command](args)
+    {"fit": fit, "shard": shard, "stream": stream}[args.command](args)
 
 
 if __name__ == "__main__":
