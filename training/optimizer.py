@@ -1,4 +1,4 @@
-"""Muon for matrices and convolutions, Adam for the rest, on float32 master copies of bfloat16 weights.
+"""Muon for matrices and convolutions, Adam for the rest, on float32 master copies of the weights.
 
 Muon (Jordan 2024) orthogonalises the momentum of each matrix with a Newton-Schulz iteration; on this small
 compute budget it learns more from a sample than Adam does.
@@ -6,11 +6,17 @@ compute budget it learns more from a sample than Adam does.
 
 import torch
 
+# Weights of two and more dimensions that are tables, or the first and last layers of pictures: Adam suits them better.
+NOT_MATRICES = ("conv_in", "conv_out", "position_embedding", "vectors")
+
 
 def orthogonalise(matrix: torch.Tensor, steps: int = 4) -> torch.Tensor:
-    """Return about the nearest orthogonal matrix, by the quintic Newton-Schulz iteration in bfloat16."""
+    """Return about the nearest orthogonal matrix, by the quintic Newton-Schulz iteration.
+
+    It runs in bfloat16 on a GPU, and in float32 on a CPU, few of which are fast at less.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
     wide = x.shape[0] <= x.shape[1]
     x = x if wide else x.T
     x = x / (x.norm() + 1e-7)
@@ -28,7 +34,7 @@ class MasterOptimizer:
         self.masters = [w.detach().float().clone() for w in self.weights]
         self.averages = [m.clone() for m in self.masters]
         self.matrix = [
-            muon_rate > 0 and w.ndim >= 2 and "conv_in" not in n and "conv_out" not in n
+            muon_rate > 0 and w.ndim >= 2 and not any(part in n for part in NOT_MATRICES)
             for n, w in zip(self.names, self.weights)
         ]
         self.momenta = [torch.zeros_like(m) for m in self.masters]

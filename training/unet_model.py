@@ -1,31 +1,31 @@
-"""The denoiser: an SDXL-shaped UNet for 16x16 latents, and its noise schedule."""
+"""The denoiser: an SDXL-shaped UNet for 16 channels of latents, and its noise schedule."""
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-
 from text_model import HIDDEN
 
 LATENT_CHANNELS = 16
 TIME_ID_SIZE = 32
 
 
-def new_unet(channels=(64, 128, 256)) -> UNet2DConditionModel:
-    """Return an untrained UNet; it attends to the tokens at 8x8 and 4x4, where that is cheap.
+def new_unet(channels=(64, 128, 256), cells: int = 16) -> UNet2DConditionModel:
+    """Return an untrained UNet for pictures of `cells` latent cells a side.
 
-    The pooled text embedding joins the time embedding (`text_time`), as in SDXL: that is how the subject is learned.
+    It attends to the tokens at half and a quarter of that, where it is cheap. The pooled text embedding joins the time
+    embedding (`text_time`), as in SDXL: that is how the subject is learned.
     """
     return UNet2DConditionModel(
-        sample_size=16,
+        sample_size=cells,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        block_out_channels=channels,
+        block_out_channels=tuple(channels),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=[width // 32 for width in channels],
+        attention_head_dim=[max(2, width // 32) for width in channels],
         cross_attention_dim=HIDDEN,
         use_linear_projection=True,
-        norm_num_groups=32,
+        norm_num_groups=32 if channels[0] % 32 == 0 else 16,
         addition_embed_type="text_time",
         addition_time_embed_dim=TIME_ID_SIZE,
         projection_class_embeddings_input_dim=6 * TIME_ID_SIZE + HIDDEN,
@@ -50,3 +50,38 @@ def new_schedule() -> DDIMScheduler:
 def time_ids(count: int, height: int, width: int) -> torch.Tensor:
     """Return SDXL's size conditioning (n, 6) for uncropped pictures of the given size in pixels."""
     return torch.tensor([[height, width, 0, 0, height, width]]).repeat(count, 1).float()
+
+
+@torch.no_grad()
+def denoise(unet, tokens, pooled, empty, latents, size, steps: int = 12, guidance: float = 2.5, rescale: float = 0.7):
+    """Return latents of pictures: guided DDIM from pure noise.
+
+    `empty` are the token and pooled embeddings (one row each) of no text, and `size` the height and width in pixels that the
+    UNet is told.
+    """
+    schedule = new_schedule()
+    schedule.set_timesteps(steps)
+    count, device, dtype = len(tokens), tokens.device, unet.dtype
+    tokens = torch.cat([empty[0].expand(count, -1, -1), tokens]).to(dtype)
+    pooled = torch.cat([empty[1].expand(count, -1), pooled]).to(dtype)
+    extra = {"text_embeds": pooled, "time_ids": time_ids(2 * count, *size).to(device, dtype)}
+    for step in schedule.timesteps:
+        double = torch.cat([latents, latents]).to(dtype).contiguous(memory_format=torch.channels_last)
+        free, bound = unet(double, step.to(device), tokens, added_cond_kwargs=extra).sample.float().chunk(2)
+        guided = free + guidance * (bound - free)
+        spread = bound.std((1, 2, 3), keepdim=True) / guided.std((1, 2, 3), keepdim=True)
+        latents = schedule.step(guided * (rescale * spread + 1 - rescale), step, latents).prev_sample
+    return latents
+
+
+@torch.no_grad()
+def forget_size(unet: UNet2DConditionModel, height: int, width: int) -> None:
+    """Make the UNet behave for every told size as it does for one, so that it can draw pictures of another size.
+
+    The part of the size in the first layer of the additional embedding moves into its bias.
+    """
+    layer = unet.add_embedding.linear_1
+    told = unet.add_time_proj(time_ids(1, height, width).flatten()).reshape(1, -1).to(layer.weight.dtype)
+    columns = slice(layer.in_features - told.shape[1], None)
+    layer.bias += (layer.weight[:, columns] @ told.T)[:, 0]
+    layer.weight[:, columns] = 0
