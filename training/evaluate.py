@@ -1,178 +1,246 @@
-"""Measure an exported model: are subjects recognised, do style words show, does the degree bend pictures smoothly?
+"""Measure an exported model with a judge that had no part in its training (judge.py).
 
-    python evaluate.py --model ../assets/model --data 'data/*-1*.npz' --out evaluation.json
+    python evaluate.py --model ../assets/model --judge judge.pt --out evaluation.json --markdown evaluation.md
 
-Subjects: a small classifier trained on the renderer's pictures judges generated ones. Styles: saturation, brightness,
-warmth and edge density of generated pictures are correlated with those of rendered ones over all style words. Degree:
-for opposite tastes, the distance from the plain picture has to grow with every step of beta.
+subjects: is the noun of a plain prompt, and of one with a scene, recognised? styles: does the judge see the style that a prompt
+names, and one that a taste likes at beta 0.6? sweeps: for random tastes, does the judge's chance of what is liked rise, and of what
+is disliked fall, with every step of beta, and is the subject kept? opposites: are a taste and its reverse told apart on one prompt
+and seed? diversity: how far apart are pictures of several seeds, beside rendered ones? Numbers of cases are flags.
 """
 
 import argparse
-import glob
 import json
-import time
+from pathlib import Path
 
+import captions
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
+from judge import Judge, load_judge
+from make_data import some_styles, some_subjects
+from renderer.picture import Spec, Thing, render
+from sampling import Sampler
+from text_model import personalise
 
-import captions
-from renderer.picture import Spec, render, subjects
-from sampling import OPPOSITES, Sampler
-
-SIDE = 64
 BETAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+# A step counts as rising if the chance falls by no more than this: two pictures of one content differ by as much.
+TOLERANCE = 0.02
+MAIN = ("palette", "light", "medium")
 
 
-def shrink(images) -> torch.Tensor:
-    """Return pictures as float tensors (n, 3, 64, 64)."""
-    small = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images])
-    return torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
+class Bench:
+    """A model, its judge, and the words and nouns that are asked for."""
 
+    def __init__(self, sampler: Sampler, judge: Judge, nouns, styles, seed: int):
+        self.sampler, self.judge, self.rng = sampler, judge, np.random.default_rng(seed)
+        self.nouns = [noun for noun in nouns if noun in judge.nouns]
+        self.values = [(f, v) for f, values in styles.items() for v in values if v in judge.styles.get(f, ())]
+        self.words = captions.style_words()
 
-def train_judge(pattern: str, minutes: float) -> nn.Module:
-    """Return a classifier of subjects trained on rendered pictures (shards with images)."""
-    images, labels = [], []
-    for path in sorted(glob.glob(pattern)):
-        data = np.load(path)
-        if "images" in data:
-            images.append(shrink(data["images"]))
-            labels += [subjects().index(s["subject"]) for s in json.loads(str(data["specs"]))]
-    images, labels = torch.cat(images), torch.tensor(labels)
-    layers, width = [], 3
-    for out in (32, 64, 128, 192):
-        layers += [nn.Conv2d(width, out, 3, 2, 1), nn.BatchNorm2d(out), nn.ReLU()]
-        width = out
-    judge = nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width, len(subjects()))
-    )
-    held = torch.arange(len(labels)) % 10 == 0
-    train = torch.where(~held)[0]
-    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
-    start = time.time()
-    while (spent := (time.time() - start) / 60 / minutes) < 1:
-        rows = train[torch.randint(len(train), (64,))]
-        shift = tuple(int(v) for v in torch.randint(-3, 4, (2,)))
-        batch = images[rows].roll(shift, (2, 3)) + 0.08 * torch.randn(len(rows), 3, SIDE, SIDE)
-        loss = F.cross_entropy(judge(batch), labels[rows], label_smoothing=0.05)
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (1 - spent)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    judge.eval()
-    with torch.no_grad():
-        right = (judge(images[held]).argmax(1) == labels[held]).float().mean().item()
-    print(f"judge: {right:.3f} of held-out rendered pictures", flush=True)
-    return judge
+    def word(self, style) -> str:
+        """Return the main word of a style."""
+        return self.words[style[0]][style[1]][0]
 
+    def chance(self, looks: dict, style) -> np.ndarray:
+        """Return the judge's chance of a style for each picture."""
+        factor, value = style
+        return looks[factor][:, self.judge.styles[factor].index(value)]
 
-@torch.no_grad()
-def recognised(judge, images, truth) -> np.ndarray:
-    """Return which pictures the judge assigns to their subject."""
-    guesses = torch.cat([judge(part) for part in shrink(images).split(64)]).argmax(1).numpy()
-    return guesses == np.array([subjects().index(name) for name in truth])
+    def names(self, looks: dict, style) -> np.ndarray:
+        """Return for each picture whether the style is the likeliest of its factor's values."""
+        factor, value = style
+        guess = looks[factor][:, 1:].argmax(1) + 1
+        return guess == self.judge.styles[factor].index(value)
 
+    def draw(self, prompts, seeds, tastes=None):
+        """Return subjects and looks of pictures for prompts; `tastes` are (liked, disliked, beta) for each, if given."""
+        subjects, looks = [], []
+        for i in range(0, len(prompts), 16):
+            tokens, pooled = self.sampler.texts(list(prompts[i : i + 16]))
+            if tastes:
+                part = tastes[i : i + 16]
+                likes, _ = self.sampler.texts([liked for liked, _, _ in part])
+                dislikes, _ = self.sampler.texts([disliked for _, disliked, _ in part])
+                betas = torch.tensor([beta for _, _, beta in part], device=tokens.device).view(-1, 1, 1)
+                tokens = personalise(tokens, likes, dislikes, betas)
+            found = self.judge.look(self.sampler.draw((tokens, pooled), seeds[i : i + 16]))
+            subjects += found[0]
+            looks.append(found[1])
+        return subjects, {factor: np.concatenate([look[factor] for look in looks]) for factor in looks[0]}
 
-def look(image: np.ndarray) -> list[float]:
-    """Return saturation, brightness, warmth and edge density of a picture."""
-    hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
-    red, _, blue = image.reshape(-1, 3).mean(0) / 255
-    edges = np.abs(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), cv2.CV_32F)).mean()
-    return [hsv[..., 1].mean(), hsv[..., 2].mean(), red - blue, edges / 255]
+    def subjects(self, seeds: int) -> dict:
+        """Return the share of recognised subjects, plain and in scenes."""
+        scenes = [next(p for p in phrases if p) for phrases in captions.SCENE_PHRASES.values()][1:10]
+        result = {}
+        for kind in ("plain", "in a scene"):
+            nouns = [noun for noun in self.nouns for _ in range(seeds)]
+            places = [f" {scenes[i % len(scenes)]}" if kind != "plain" else "" for i in range(len(nouns))]
+            prompts = [captions.article(noun) + place for noun, place in zip(nouns, places)]
+            found, _ = self.draw(prompts, range(100, 100 + len(prompts)))
+            right = [a == b for a, b in zip(found, nouns)]
+            result[kind] = round(float(np.mean(right)), 3)
+            result[f"{kind}, missed"] = sorted({n for n, ok in zip(nouns, right) if not ok})
+        return result | {"subjects": len(self.nouns), "seeds": seeds}
 
+    def styles(self, seeds: int) -> dict:
+        """Return by factor the share of styles seen by the judge, asked for in the prompt and by a taste at beta 0.6."""
+        cases = [(style, k) for style in self.values for k in range(seeds)]
+        nouns = [self.nouns[(3 * i) % len(self.nouns)] for i in range(len(cases))]
+        prompts = [captions.article(noun) for noun in nouns]
+        seen = {}
+        for way in ("prompt", "taste"):
+            words = [self.word(style) for style, _ in cases]
+            if way == "prompt":
+                found, looks = self.draw([f"{p}, {w}" for p, w in zip(prompts, words)], range(50, 50 + len(cases)))
+            else:
+                found, looks = self.draw(prompts, range(50, 50 + len(cases)), [(w, "", 0.6) for w in words])
+            ok = np.array(
+                [self.names({f: v[i : i + 1] for f, v in looks.items()}, s)[0] for i, (s, _) in enumerate(cases)]
+            )
+            table = {}
+            for factor in dict.fromkeys(f for f, _ in self.values):
+                rows = [i for i, ((f, _), _) in enumerate(cases) if f == factor]
+                table[factor] = round(float(ok[rows].mean()), 3)
+            seen[way] = table | {"all": round(float(ok.mean()), 3)}
+            seen[f"subject under {way}"] = round(float(np.mean([a == b for a, b in zip(found, nouns)])), 3)
+            seen[f"{way}, missed"] = sorted({self.word(s) for (s, _), good in zip(cases, ok) if not good})
+        return seen | {"styles": len(self.values), "pictures of each": seeds}
 
-def judge_subjects(sampler, judge, seeds: int) -> dict:
-    """Return the share of recognised plain pictures, over all and by subject."""
-    share = {}
-    for noun in subjects():
-        pictures = sampler.draw(sampler.texts([captions.article(noun)] * seeds), range(100, 100 + seeds))
-        share[noun] = float(recognised(judge, pictures, [noun] * seeds).mean())
-    return {"plain": round(float(np.mean(list(share.values()))), 4), "by subject": share}
+    def taste(self) -> tuple[list, list]:
+        """Return a random taste: two or three liked and as many disliked styles of the main factors and some other."""
+        factors = list(dict.fromkeys(f for f, _ in self.values))
+        chosen = [f for f in MAIN if f in factors and self.rng.random() < 0.8] or [factors[0]]
+        others = [f for f in factors if f not in chosen]
+        if others and self.rng.random() < 0.4:
+            chosen.append(str(self.rng.choice(others)))
+        liked, disliked = [], []
+        for factor in chosen:
+            values = [v for f, v in self.values if f == factor]
+            if len(values) < 2:
+                continue
+            first, second = self.rng.choice(values, 2, replace=False)
+            liked.append((factor, str(first)))
+            disliked.append((factor, str(second)))
+        return liked, disliked
 
-
-def judge_styles(sampler, judge) -> dict:
-    """Return, for every style, its measures in rendered and generated pictures, and correlations."""
-    cases = [("cat", "a cat"), ("castle", "a castle"), ("car", "a car"), ("owl", "an owl")]
-    plain = np.mean([look(render(Spec(subject), 50 + i)[0]) for i, (subject, _) in enumerate(cases)], 0)
-    table, right = {}, []
-    for factor, values in captions.style_words().items():
-        for value, words in values.items():
-            made = sampler.draw(sampler.texts([f"{prompt}, {words[0]}" for _, prompt in cases]), range(50, 54))
-            real = [render(Spec(subject, **{factor: value}), 50 + i)[0] for i, (subject, _) in enumerate(cases)]
-            right.append(recognised(judge, made, [subject for subject, _ in cases]).mean())
-            pair = [np.mean([look(p) for p in pictures], 0).round(3).tolist() for pictures in (real, made)]
-            table[words[0]] = {"rendered": pair[0], "generated": pair[1]}
-    both = np.array([[row["rendered"], row["generated"]] for row in table.values()])
-    names = ("saturation", "brightness", "warmth", "edges")
-    correlation = {n: round(float(np.corrcoef(both[:, 0, i], both[:, 1, i])[0, 1]), 3) for i, n in enumerate(names)}
-    return {
-        "styles": len(table),
-        "correlation": correlation,
-        "subject recognised under a style": round(float(np.mean(right)), 3),
-        "rendered plain": plain.round(3).tolist(),
-        "table": table,
-    }
-
-
-def judge_degree(sampler, judge) -> dict:
-    """Return how pictures move away from the plain one as beta grows, for opposite tastes."""
-    rows, kept = {}, []
-    for liked, disliked in OPPOSITES:
-        distances = []
-        for seed, noun in enumerate(("cat", "castle", "sailboat")):
-            condition = sampler.personal([captions.article(noun)] * len(BETAS), liked, disliked, BETAS)
-            pictures = sampler.draw(condition, [seed] * len(BETAS))
-            kept.append(recognised(judge, pictures, [noun] * len(BETAS)))
-            small = shrink(pictures)
-            small = F.avg_pool2d(small, 4)
-            distances.append((small - small[:1]).abs().mean((1, 2, 3)).numpy())
-        mean = np.mean(distances, 0)
-        steps = np.diff(mean) / max(mean[-1], 1e-6)
-        rows[f"{liked} - {disliked}"] = {
-            "distance": mean.round(3).tolist(),
-            "rising steps": int((steps > -0.02).sum()),
-            "largest step": round(float(steps.max()), 3),
+    def sweeps(self, profiles: int, prompts: int) -> dict:
+        """Return how the judge's chances of liked and disliked styles move with beta, and how subjects fare."""
+        rows, right = [], []
+        nouns = [self.nouns[int(i)] for i in self.rng.permutation(len(self.nouns))[:prompts]]
+        for number in range(profiles):
+            liked, disliked = self.taste()
+            words = [", ".join(self.word(s) for s in part) for part in (liked, disliked)]
+            for noun in nouns:
+                tastes = [(*words, beta) for beta in BETAS]
+                found, looks = self.draw([captions.article(noun)] * len(BETAS), [number] * len(BETAS), tastes)
+                up = np.mean([self.chance(looks, s) for s in liked], 0)
+                down = np.mean([self.chance(looks, s) for s in disliked], 0)
+                rows.append((up, down))
+                right.append([name == noun for name in found])
+        up, down = (np.array([row[k] for row in rows]) for k in (0, 1))
+        rising, falling = (np.diff(up, axis=1) > -TOLERANCE), (np.diff(-down, axis=1) > -TOLERANCE)
+        return {
+            "sweeps": len(rows),
+            "liked rises in every step": round(float(rising.all(1).mean()), 3),
+            "disliked falls in every step": round(float(falling.all(1).mean()), 3),
+            "both": round(float((rising.all(1) & falling.all(1)).mean()), 3),
+            "rising steps": round(float(rising.mean()), 3),
+            "liked higher at 1 than at 0": round(float((up[:, -1] > up[:, 0]).mean()), 3),
+            "chance of liked by beta": up.mean(0).round(3).tolist(),
+            "chance of disliked by beta": down.mean(0).round(3).tolist(),
+            "subject recognised by beta": np.mean(right, 0).round(3).tolist(),
         }
-    return {"tastes": rows, "subject recognised by beta": np.mean(kept, 0).round(3).tolist()}
+
+    def opposites(self, pairs: int, beta: float = 0.6) -> dict:
+        """Return the share of cases in which a taste's picture shows more of it than the reverse taste's does."""
+        prompts, tastes, styles = [], [], []
+        for number in range(pairs):
+            liked, disliked = self.taste()
+            words = [", ".join(self.word(s) for s in part) for part in (liked, disliked)]
+            prompts += [captions.article(self.nouns[(5 * number) % len(self.nouns)])] * 2
+            tastes += [(*words, beta), (*words[::-1], beta)]
+            styles.append((liked, disliked))
+        _, looks = self.draw(prompts, [i // 2 for i in range(len(prompts))], tastes)
+        told = []
+        for number, (liked, disliked) in enumerate(styles):
+            two = {factor: chances[2 * number : 2 * number + 2] for factor, chances in looks.items()}
+            score = sum(self.chance(two, s) for s in liked) - sum(self.chance(two, s) for s in disliked)
+            told.append(score[0] > score[1])
+        return {"pairs": pairs, "beta": beta, "told apart": round(float(np.mean(told)), 3)}
+
+    def diversity(self, seeds: int) -> dict:
+        """Return the mean distance (16x16, values 0 to 1) between seeds of one prompt, drawn and rendered."""
+        made, real = [], []
+        for noun in self.nouns[:3]:
+            prompt = f"{captions.article(noun)} in the mountains"
+            made.append(_spread(self.sampler.draw(self.sampler.texts([prompt] * seeds), range(seeds))))
+            size = self.sampler.unet.config.sample_size * self.sampler.cell
+            spec = Spec((Thing(noun),), scene="mountains")
+            real.append(_spread([render(spec, i, size, size)[0] for i in range(seeds)]))
+        return {"seeds": seeds, "drawn": round(float(np.mean(made)), 4), "rendered": round(float(np.mean(real)), 4)}
+
+
+def _spread(images) -> float:
+    small = np.stack([cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in images]) / 255
+    pairs = [np.abs(a - b).mean() for i, a in enumerate(small) for b in small[:i]]
+    return float(np.mean(pairs))
+
+
+def markdown(result: dict) -> str:
+    """Return the figures as a table for the model card."""
+    lines = ["| Measure | Value |", "| --- | --- |"]
+    for task, values in result.items():
+        for name, value in values.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{k} {v}" for k, v in value.items())
+            elif isinstance(value, list):
+                value = ", ".join(map(str, value)) or "none"
+            lines.append(f"| {task}: {name} | {value} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True, help="shards with images, for the classifier")
-    parser.add_argument("--codec", help="decode with the linear codec instead of the autoencoder")
-    parser.add_argument("--judge-minutes", type=float, default=3)
-    parser.add_argument("--judge", default="judge.pt", help="where the trained classifier is kept")
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--judge", required=True)
+    parser.add_argument("--subjects", type=int, default=0, help="as for make_data.py")
+    parser.add_argument("--styles", choices=("all", "first"), default="all", help="as for make_data.py")
+    parser.add_argument("--subject-seeds", type=int, default=4)
+    parser.add_argument("--style-seeds", type=int, default=4)
+    parser.add_argument("--profiles", type=int, default=50)
+    parser.add_argument("--prompts", type=int, default=10, help="for each profile")
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=8, help="for the diversity")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--rescale", type=float, default=0.7)
-    parser.add_argument("--only", default="subjects,styles,degree")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="judge,subjects,styles,sweeps,opposites,diversity")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", required=True)
+    parser.add_argument("--markdown")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    try:
-        judge = torch.load(args.judge, weights_only=False)
-    except FileNotFoundError:
-        judge = train_judge(args.data, args.judge_minutes)
-        torch.save(judge, args.judge)
-    sampler = Sampler(args.model, args.codec, args.steps, args.guidance, args.rescale)
+    torch.set_num_threads(args.threads)
+    judge = load_judge(args.judge)
+    sampler = Sampler(args.model, args.steps, args.guidance, args.rescale, args.device)
+    bench = Bench(sampler, judge, some_subjects(args.subjects), some_styles(args.styles), args.seed)
     tasks = {
-        "subjects": lambda: judge_subjects(sampler, judge, args.seeds),
-        "styles": lambda: judge_styles(sampler, judge),
-        "degree": lambda: judge_degree(sampler, judge),
+        "judge": lambda: judge.report,
+        "subjects": lambda: bench.subjects(args.subject_seeds),
+        "styles": lambda: bench.styles(args.style_seeds),
+        "sweeps": lambda: bench.sweeps(args.profiles, args.prompts),
+        "opposites": lambda: bench.opposites(args.pairs),
+        "diversity": lambda: bench.diversity(args.seeds),
     }
-    result = {}
+    result = json.loads(Path(args.out).read_text()) if Path(args.out).exists() else {}
     for name in args.only.split(","):
         result[name] = tasks[name]()
         print(name, json.dumps(result[name]), flush=True)
-        with open(args.out, "w") as file:
-            json.dump(result, file, indent=1)
+        Path(args.out).write_text(json.dumps(result, indent=1) + "\n")
+    if args.markdown:
+        Path(args.markdown).write_text(markdown(result))
 
 
 if __name__ == "__main__":
