@@ -157,6 +157,36 @@ def random_cells(side: int):
         )
 
 
+STYLED = (
+    ("cat", "plain"),
+    ("sailboat", "sea"),
+    ("castle", "mountains"),
+    ("tulip", "meadow"),
+    ("robot", "city"),
+    ("owl", "forest"),
+)
+
+
+def style_cells(side: int):
+    """Every value of every style factor on six things."""
+    for factor, values in STYLES.items():
+        for value in values:
+            for seed, (noun, scene) in enumerate(STYLED):
+                spec = Spec((Thing(noun),), scene=scene, styles=((factor, value, 1.0),))
+                yield f"{factor} {value}", _draw(spec, side, seed)
+
+
+def mixed_cells(side: int):
+    """Three styles of different factors, at random intensities."""
+    rng = np.random.default_rng(3)
+    for seed in range(98):
+        factors = rng.choice(list(STYLES), 3, replace=False)
+        styles = tuple((str(f), str(rng.choice(STYLES[f])), float(rng.uniform(0.3, 1))) for f in factors)
+        noun, scene = STYLED[seed % len(STYLED)]
+        label = " ".join(value for _, value, _ in styles)
+        yield label, _draw(Spec((Thing(noun),), scene=scene, styles=styles), side, seed)
+
+
 SHEETS = {
     "subjects": (subject_cells, 20),
     "scenes": (scene_cells, 8),
@@ -167,6 +197,8 @@ SHEETS = {
     "colours": (colour_cells, 14),
     "layout": (layout_cells, 9),
     "random": (random_cells, 14),
+    "styles": (style_cells, 12),
+    "mixed": (mixed_cells, 14),
 }
 
 

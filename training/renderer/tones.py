@@ -184,7 +184,7 @@ def selective(frame, image, mask):
 
 
 def milky(frame, image, mask):
-    return 0.36 * (luma(image)[..., None] * 0.3 + image * 0.7) + np.float32([0.64, 0.635, 0.61])
+    return 0.46 * (luma(image)[..., None] * 0.3 + image * 0.7) + np.float32([0.53, 0.525, 0.5])
 
 
 SATURATIONS = {"muted": muted, "oversaturated": oversaturated, "selective": selective, "milky": milky}
