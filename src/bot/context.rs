@@ -77,8 +77,9 @@ impl App {
         };
         let data = config.paths.data.clone();
         let store = spawn_blocking(move || open_store(&data, options)).await??;
-        let gallery = Gallery::load(&config.paths.assets.join("onboarding"))
-            .context("cannot open the onboarding images")?;
+        let folder = &config.onboarding_folder;
+        let gallery = Gallery::load(folder)
+            .with_context(|| format!("cannot open the onboarding images in {}", folder.display()))?;
         let vocabulary = Vocabulary::embedded();
         let settings = config.preference.clone();
         let extractor = spawn_blocking(move || extractors::open(settings.extractor, &settings)).await??;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tastemaker_commands::imagine::PROMPT_LIMIT;
 use tastemaker_preference::Vocabulary;
 use thiserror::Error;
@@ -71,14 +71,14 @@ pub struct Gallery {
     images: Vec<StyleImage>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     #[serde(default)]
     image: Vec<Entry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     id: String,
@@ -86,6 +86,7 @@ struct Entry {
     title: String,
     alt: String,
     attributes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<String>,
 }
 
@@ -114,6 +115,26 @@ impl Gallery {
             images.push(image(folder, entry)?);
         }
         Ok(Self { images })
+    }
+
+    /// Writes the manifest of images that are in other files than their own.
+    ///
+    /// # Errors
+    /// Never, as far as is known: whatever a manifest was read from can be written.
+    pub fn manifest<'a>(
+        images: impl IntoIterator<Item = (&'a StyleImage, String)>,
+    ) -> Result<String, toml::ser::Error> {
+        let entry = |(image, file): (&StyleImage, String)| Entry {
+            id: image.id.clone(),
+            file,
+            title: image.title.clone(),
+            alt: image.alt.clone(),
+            attributes: image.attributes.clone(),
+            prompt: image.prompt.clone(),
+        };
+        toml::to_string(&Manifest {
+            image: images.into_iter().map(entry).collect(),
+        })
     }
 
     /// Returns all images in the order of the manifest; at least one.

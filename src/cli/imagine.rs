@@ -110,7 +110,7 @@ fn load(
 }
 
 /// How many of these pictures, all of one size, are denoised together.
-fn joined(requests: &[GenerationParams], config: &Config) -> usize {
+pub(super) fn joined(requests: &[GenerationParams], config: &Config) -> usize {
     let pixels = requests.first().map_or(1, |first| first.width * first.height);
     let fit = config.pool.max_pixels / (pixels as u64).max(1);
     usize::try_from(fit)
@@ -119,7 +119,7 @@ fn joined(requests: &[GenerationParams], config: &Config) -> usize {
 }
 
 /// Takes all pictures to their last step, together.
-fn denoise(pipeline: &Pipeline, group: &[GenerationParams]) -> anyhow::Result<Vec<Slot>> {
+pub(super) fn denoise(pipeline: &Pipeline, group: &[GenerationParams]) -> anyhow::Result<Vec<Slot>> {
     let mut slots = group
         .iter()
         .map(|params| pipeline.start(params))

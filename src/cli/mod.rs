@@ -6,6 +6,7 @@ pub mod extract;
 pub mod imagine;
 pub mod invite;
 pub mod models;
+pub mod onboarding;
 pub mod receipt;
 pub mod run;
 pub mod score;
@@ -49,6 +50,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Tell how much a person would like pictures, from some they liked and disliked.
     Score(Box<score::ScoreArgs>),
+    /// Draw the pictures of the onboarding with any model.
+    Onboarding(onboarding::OnboardingArgs),
     /// List, download and check the checkpoints that pictures are made with.
     Models(models::ModelsArgs),
 }
@@ -74,6 +77,9 @@ impl Cli {
             }
             Command::Eval(args) => tokio::task::spawn_blocking(move || eval::run(args, &config)).await?,
             Command::Score(args) => tokio::task::spawn_blocking(move || score::run(&args)).await?,
+            Command::Onboarding(args) => {
+                tokio::task::spawn_blocking(move || onboarding::run(args, &config)).await?
+            }
             Command::Models(args) => models::run(args, config).await,
         }
     }

@@ -81,6 +81,8 @@ pub struct Config {
     pub on_hit: OnHit,
     /// Style images of one onboarding round.
     pub onboarding_images: usize,
+    /// Folder of the style images.
+    pub onboarding_folder: PathBuf,
     /// What reads comments, and how.
     pub preference: Preference,
     /// Queue and workers.

@@ -77,6 +77,7 @@ struct RawGeneration {
 #[derive(Deserialize)]
 struct RawOnboarding {
     images: usize,
+    folder: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +126,11 @@ fn ensure(ok: bool, key: &'static str, value: impl ToString, rule: &'static str)
             rule,
         })
     }
+}
+
+/// A path; `None` where none is named.
+fn named(path: PathBuf) -> Option<PathBuf> {
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 impl Raw {
@@ -342,12 +348,16 @@ impl Raw {
                 reaction_step: generation.reaction_step,
             },
             onboarding_images: onboarding.images,
+            onboarding_folder: match named(onboarding.folder) {
+                Some(folder) => find(&folder),
+                None => find(&paths.assets).join("onboarding"),
+            },
             preference: Preference {
                 extractor: preference.extractor,
                 metric: preference.metric,
                 reading_timeout: Duration::from_secs(preference.reading_timeout_s),
                 llm: Llm {
-                    model: Some(preference.llm.model).filter(|path| !path.as_os_str().is_empty()),
+                    model: named(preference.llm.model),
                     device: preference.llm.device,
                     mode: preference.llm.mode.parse().unwrap_or(LlmMode::Complete),
                     max_tokens: preference.llm.max_tokens,

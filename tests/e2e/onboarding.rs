@@ -374,3 +374,51 @@ async fn a_second_round_adds_or_replaces_and_can_be_undone() {
     );
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_drawn_for_the_onboarding_are_shown() {
+    let from = tempfile::tempdir().unwrap();
+    image::RgbImage::new(4, 4)
+        .save(from.path().join("a.png"))
+        .unwrap();
+    let manifest = "[[image]]\nid = \"boat\"\nfile = \"a.png\"\ntitle = \"Regatta\"\nalt = \"A boat.\"\n\
+                    attributes = [\"watercolour\"]\nprompt = \"a boat, watercolour\"\n";
+    std::fs::write(from.path().join("manifest.toml"), manifest).unwrap();
+    let drawn = from.path().join("drawn");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/diffusion/sd");
+    let words = [
+        "tastemaker",
+        "onboarding",
+        "render",
+        "--steps",
+        "2",
+        "--model",
+        model,
+        "--from",
+    ];
+    let folders = [
+        from.path().display().to_string(),
+        "--out".into(),
+        drawn.display().to_string(),
+    ];
+    let words = words.into_iter().map(str::to_owned).chain(folders);
+    let Command { args } = clap::Parser::try_parse_from(words.skip(1)).unwrap();
+    tastemaker::cli::onboarding::run(args, &tastemaker::config::Config::defaults().unwrap()).unwrap();
+
+    let world = World::with(|config| config.onboarding_folder = drawn.clone()).await;
+    let ada = world.sandbox.user("Ada");
+    ada.run(world.sandbox.channel_id(), "onboard", json!({})).await;
+    let first = ada
+        .sees(ada.dm(), |message| message.text().contains("1 of 1 · Regatta"))
+        .await;
+    let shown = &first.attachments[0].bytes[..];
+    assert_eq!(shown, std::fs::read(drawn.join("boat.jpg")).unwrap());
+    world.finish().await;
+}
+
+/// The subcommand by itself.
+#[derive(clap::Parser)]
+struct Command {
+    #[command(flatten)]
+    args: tastemaker::cli::onboarding::OnboardingArgs,
+}
