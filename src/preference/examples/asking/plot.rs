@@ -24,6 +24,10 @@ const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 56.0;
 const UPPER: f64 = 40.0;
+/// From the beginning of a line in the legend to its label.
+const SAMPLE: f64 = 42.0;
+/// About what a letter of a label takes, in wide fonts.
+const LETTER: f64 = 8.0;
 /// Colours that tell apart for colour-blind people too (Okabe and Ito 2008), and the dashes that do so without colour.
 const STYLES: [(&str, &str); 5] = [
     ("#0072b2", ""),
@@ -50,18 +54,20 @@ pub fn svg(caption: &str, panels: &[Panel]) -> String {
         draw(&mut svg, panel, at as f64 * (WIDTH + LEFT + 20.0) + LEFT);
     }
     let curves = panels.first().map_or(&[][..], |panel| &panel.curves);
+    // Labels share what they leave free of the width evenly.
+    let wide = |curve: &Curve| SAMPLE + LETTER * curve.name.len() as f64;
+    let needed: f64 = curves.iter().map(wide).sum();
+    let gap = ((total - LEFT - needed) / curves.len().max(1) as f64).max(0.0);
+    let (mut x, y) = (LEFT, bottom + 72.0);
     for (at, curve) in curves.iter().enumerate() {
-        let (x, y) = (
-            LEFT + at as f64 * (total - LEFT) / curves.len() as f64,
-            bottom + 72.0,
-        );
         line(&mut svg, at, &format!("M{x:.1} {:.1}h34", y - 4.0));
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
-            x + 42.0,
+            x + SAMPLE,
             curve.name
         );
+        x += wide(curve) + gap;
     }
     svg.push_str("</svg>\n");
     svg
