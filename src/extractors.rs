@@ -1,6 +1,6 @@
 //! The extractors by name: the one place that knows how each is made from the configuration.
 //!
-//! The bot opens its extractor when it starts, so that a missing file stops it there and not at somebody's first comment;
+//! The bot opens its extractor when it starts ([`perception`](crate::perception)), so that a missing file stops it there and not at somebody's first comment;
 //! `tastemaker extract` and `tastemaker eval extract` open theirs when they run.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use anyhow::Context;
 use tastemaker_preference::vpe::VpeExtractor;
 use tastemaker_preference::{Extractor, LexiconExtractor, LlmExtractor, LlmOptions};
 
-use crate::config::{ExtractorKind, Llm, Preference, Vpe};
+use crate::config::{ExtractorKind, Llm, Preference, SeeingModel};
 use crate::engine;
 use crate::seeing::{self, Seeing};
 
@@ -18,7 +18,7 @@ const NO_LLM: &str = "the extractor `llm` needs a model: name a GGUF file of a c
      (docs/extraction.md says which are read and where a small one is)";
 
 /// Said where no IDEFICS2 is named.
-const NO_VPE: &str = "the extractor `vpe` needs a model: name the folder of IDEFICS2 in `preference.vpe.model`, or give --model \
+pub(crate) const NO_VPE: &str = "the extractor `vpe` needs a model: name the folder of IDEFICS2 in `preference.vpe.model`, or give --model \
                       to `extract`, and that of its adapter likewise (docs/extraction.md says where to get them)";
 
 /// Makes an extractor. Loads its model, if it has one, which may take a while; blocks.
@@ -30,7 +30,7 @@ pub fn open(kind: ExtractorKind, settings: &Preference) -> anyhow::Result<Arc<dy
     Ok(match kind {
         ExtractorKind::Lexicon => Arc::new(LexiconExtractor::embedded()),
         ExtractorKind::Llm => Arc::new(llm(&settings.llm)?),
-        ExtractorKind::Vpe => Arc::new(vpe(&settings.vpe)?),
+        ExtractorKind::Vpe => Arc::new(vpe(&settings.vpe)?.0),
     })
 }
 
@@ -47,15 +47,20 @@ fn llm(settings: &Llm) -> anyhow::Result<LlmExtractor> {
     LlmExtractor::load(&options).context("the extractor `llm` cannot be opened")
 }
 
-fn vpe(settings: &Vpe) -> anyhow::Result<VpeExtractor> {
-    let seeing = Seeing {
-        model: settings.model.clone().context(NO_VPE)?,
-        adapter: settings.adapter.clone(),
-        device: settings.device.clone(),
-        precision: settings.precision,
-    };
+/// Opens the extractor `vpe`; tells whether it is on the processor.
+///
+/// # Errors
+///
+/// As for [`open`].
+pub(crate) fn vpe(settings: &SeeingModel) -> anyhow::Result<(VpeExtractor, bool)> {
+    let seeing = Seeing::of(settings).context(NO_VPE)?;
     let model = seeing::open(&seeing).context("the extractor `vpe` cannot be opened")?;
-    VpeExtractor::new(model, &seeing.model).context("the extractor `vpe` cannot be opened")
+    let on_processor = model.device().is_cpu();
+    let extractor = VpeExtractor::new(model, &seeing.model);
+    Ok((
+        extractor.context("the extractor `vpe` cannot be opened")?,
+        on_processor,
+    ))
 }
 
 #[cfg(test)]

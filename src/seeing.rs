@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tastemaker_preference::idefics2::{Idefics2, LoadOptions, MemoryNeed, Precision};
 
+use crate::config::SeeingModel;
 use crate::engine;
 
 /// Tokens of a full turn, for which the memory needed is said: the model's sliding window.
@@ -21,6 +22,18 @@ pub struct Seeing {
     pub device: String,
     /// What its matrices are kept in.
     pub precision: Precision,
+}
+
+impl Seeing {
+    /// Takes what the configuration says; `None` where it names no model.
+    pub fn of(settings: &SeeingModel) -> Option<Seeing> {
+        Some(Seeing {
+            model: settings.model.clone()?,
+            adapter: settings.adapter.clone(),
+            device: settings.device.clone(),
+            precision: settings.precision,
+        })
+    }
 }
 
 /// Loads the model, which takes a while; the log says before how much memory it will need.

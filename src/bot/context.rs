@@ -8,8 +8,7 @@ use anyhow::Context as _;
 use serenity::all::{ApplicationId, Command, GuildId, Http, UserId};
 use tastemaker_diffusion::ModelManifest;
 use tastemaker_pool::WorkerPool;
-use tastemaker_preference::metric::embedded::EmbeddedMetric;
-use tastemaker_preference::{Metric, Vocabulary};
+use tastemaker_preference::Vocabulary;
 use tastemaker_storage::{Store, StoreError, StoreOptions};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +18,11 @@ use super::errors::BotError;
 use super::gallery::Gallery;
 use super::imagine::Deliveries;
 use super::onboarding::Conversations;
+use super::rater::PictureRater;
 use super::reading::CommentReader;
-use crate::config::{Config, MetricKind};
+use crate::config::Config;
 use crate::engine::{self, LoadedModel};
-use crate::extractors;
+use crate::perception::{self, Perception};
 
 /// Longest time that a start waits for the process before it to let go of the database.
 const HANDOVER: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ pub struct App {
     /// What reads comments.
     pub reader: CommentReader,
     /// What rates pictures for a person; `None` where nothing does.
-    pub metric: Option<Arc<dyn Metric>>,
+    pub rater: Option<PictureRater>,
     /// Attributes a preference can name.
     pub vocabulary: &'static Vocabulary,
     /// Style images for onboarding.
@@ -82,12 +82,15 @@ impl App {
             .with_context(|| format!("cannot open the onboarding images in {}", folder.display()))?;
         let vocabulary = Vocabulary::embedded();
         let settings = config.preference.clone();
-        let extractor = spawn_blocking(move || extractors::open(settings.extractor, &settings)).await??;
-        let reader = CommentReader::new(extractor, config.preference.reading_timeout);
-        let metric: Option<Arc<dyn Metric>> = match config.preference.metric {
-            MetricKind::Off => None,
-            MetricKind::Embedded => Some(Arc::new(EmbeddedMetric::embedded()?)),
-        };
+        let Perception {
+            extractor,
+            times,
+            metric,
+        } = spawn_blocking(move || perception::open(&settings)).await??;
+        let stopping = CancellationToken::new();
+        let reader = CommentReader::new(extractor, times, stopping.clone());
+        let within = config.preference.rating_timeout;
+        let rater = metric.map(|metric| PictureRater::new(metric, within, stopping.clone()));
         let loaded = LoadedModel::default();
         let pool = engine::start_pool(&config, &model, &loaded)?;
         Ok(Self {
@@ -99,13 +102,13 @@ impl App {
             store,
             pool,
             reader,
-            metric,
+            rater,
             vocabulary,
             gallery,
             conversations: Conversations::default(),
             deliveries: Deliveries::default(),
             tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            stopping,
             config,
         })
     }

@@ -12,8 +12,10 @@ pub mod help;
 pub mod imagine;
 pub mod onboarding;
 pub mod profile;
+mod rater;
 mod reading;
 mod reply;
+mod turnstile;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +31,9 @@ pub use context::App;
 pub use endpoint::Endpoint;
 pub use errors::{BotError, Incident};
 pub use gallery::{Gallery, StyleImage};
-pub use reading::{CommentReader, ReadError};
+pub use rater::{PictureRater, RateError};
+pub use reading::{CommentReader, ReadError, ReadingTimes};
+pub use turnstile::{Interrupted, Turnstile};
 
 /// What the bot listens to. Message content in direct messages needs no privileged intent.
 const INTENTS: GatewayIntents = GatewayIntents::GUILDS

@@ -222,7 +222,7 @@ fn on_one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tastemaker_preference::{ExtractError, LexiconExtractor};
+    use tastemaker_preference::{Cancel, ExtractError, LexiconExtractor};
 
     use super::*;
 
@@ -313,7 +313,11 @@ mod tests {
             unreachable!("comments are read together")
         }
 
-        fn extract_all(&self, comments: &[CommentedImage]) -> Result<Vec<Extraction>, ExtractError> {
+        fn extract_until(
+            &self,
+            comments: &[CommentedImage],
+            _: &Cancel,
+        ) -> Result<Vec<Extraction>, ExtractError> {
             let seen = |comment: &CommentedImage| Preference {
                 attribute: format!("{:?}", comment.picture.as_ref().map(|it| it.dimensions())),
                 category: comments.len().to_string(),

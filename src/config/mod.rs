@@ -175,17 +175,23 @@ pub struct Preference {
     pub extractor: ExtractorKind,
     /// What rates pictures for a person.
     pub metric: MetricKind,
-    /// Time after which the person is told that a comment could not be read.
-    pub reading_timeout: Duration,
+    /// Time after which the person is told that a comment could not be read; `None` leaves it to what reads, and where.
+    pub reading_timeout: Option<Duration>,
+    /// Time after which reading all comments together is given up; `None` likewise.
+    pub together_timeout: Option<Duration>,
+    /// The longest that rating may delay pictures.
+    pub rating_timeout: Duration,
     /// The language model of the extractor `llm`.
     pub llm: Llm,
     /// The model of the extractor `vpe`.
-    pub vpe: Vpe,
+    pub vpe: SeeingModel,
+    /// The model of the metric `viper`; that of `vpe` where none is named.
+    pub viper: SeeingModel,
 }
 
-/// The model of the extractor `vpe`.
-#[derive(Debug, Clone)]
-pub struct Vpe {
+/// The model of the extractor `vpe`, or of the metric `viper`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeeingModel {
     /// The IDEFICS2 checkpoint: a folder or a GGUF file; `None` if none is named.
     pub model: Option<PathBuf>,
     /// Folder of the adapter; `None` where the weights have it already.
@@ -231,6 +237,8 @@ pub enum MetricKind {
     Off,
     /// Features of colour, light, texture and composition with learned probes; no download.
     Embedded,
+    /// ViPer's proxy metric: IDEFICS2 with an adapter (`preference.viper` of the configuration).
+    Viper,
 }
 
 /// Queue and workers.

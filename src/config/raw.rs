@@ -12,7 +12,7 @@ use tastemaker_preference::idefics2::Precision;
 use super::hub::RawHub;
 use super::{
     Config, ConfigError, Discord, ExtractorKind, Generation, Limits, Llm, Log, MetricKind, Model, OnHit,
-    Paths, Pool, Preference, Vpe, find,
+    Paths, Pool, Preference, SeeingModel, find,
 };
 
 #[derive(Deserialize)]
@@ -85,12 +85,15 @@ struct RawPreference {
     extractor: ExtractorKind,
     metric: MetricKind,
     reading_timeout_s: u64,
+    together_timeout_s: u64,
+    rating_timeout_s: u64,
     llm: RawLlm,
-    vpe: RawVpe,
+    vpe: RawSeeing,
+    viper: RawSeeing,
 }
 
 #[derive(Deserialize)]
-struct RawVpe {
+struct RawSeeing {
     model: PathBuf,
     adapter: PathBuf,
     device: String,
@@ -131,6 +134,22 @@ fn ensure(ok: bool, key: &'static str, value: impl ToString, rule: &'static str)
 /// A path; `None` where none is named.
 fn named(path: PathBuf) -> Option<PathBuf> {
     Some(path).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// A time; `None` for 0.
+fn seconds(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+impl RawSeeing {
+    fn build(self) -> SeeingModel {
+        SeeingModel {
+            model: named(self.model),
+            adapter: named(self.adapter),
+            device: self.device,
+            precision: self.precision.parse().unwrap_or(Precision::Bf16),
+        }
+    }
 }
 
 impl Raw {
@@ -216,18 +235,22 @@ impl Raw {
             "must be at least 1",
         )?;
         ensure(
-            self.preference.reading_timeout_s >= 1,
-            "preference.reading_timeout_s",
-            self.preference.reading_timeout_s,
+            self.preference.rating_timeout_s >= 1,
+            "preference.rating_timeout_s",
+            self.preference.rating_timeout_s,
             "must be at least 1",
         )?;
-        let precision = &self.preference.vpe.precision;
-        ensure(
-            precision.parse::<Precision>().is_ok(),
-            "preference.vpe.precision",
-            precision,
-            "must be f32, f16, bf16, q8_0 or q4_0",
-        )?;
+        for (key, precision) in [
+            ("preference.vpe.precision", &self.preference.vpe.precision),
+            ("preference.viper.precision", &self.preference.viper.precision),
+        ] {
+            ensure(
+                precision.parse::<Precision>().is_ok(),
+                key,
+                precision,
+                "must be f32, f16, bf16, q8_0 or q4_0",
+            )?;
+        }
         let llm = &self.preference.llm;
         ensure(
             llm.mode.parse::<LlmMode>().is_ok(),
@@ -355,19 +378,17 @@ impl Raw {
             preference: Preference {
                 extractor: preference.extractor,
                 metric: preference.metric,
-                reading_timeout: Duration::from_secs(preference.reading_timeout_s),
+                reading_timeout: seconds(preference.reading_timeout_s),
+                together_timeout: seconds(preference.together_timeout_s),
+                rating_timeout: Duration::from_secs(preference.rating_timeout_s),
                 llm: Llm {
                     model: named(preference.llm.model),
                     device: preference.llm.device,
                     mode: preference.llm.mode.parse().unwrap_or(LlmMode::Complete),
                     max_tokens: preference.llm.max_tokens,
                 },
-                vpe: Vpe {
-                    model: Some(preference.vpe.model).filter(|path| !path.as_os_str().is_empty()),
-                    adapter: Some(preference.vpe.adapter).filter(|path| !path.as_os_str().is_empty()),
-                    device: preference.vpe.device,
-                    precision: preference.vpe.precision.parse().unwrap_or(Precision::Bf16),
-                },
+                vpe: preference.vpe.build(),
+                viper: preference.viper.build(),
             },
             pool,
             limits,

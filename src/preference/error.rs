@@ -80,6 +80,9 @@ pub enum ExtractError {
         /// What is wrong with it.
         message: String,
     },
+    /// It was cancelled while it was read.
+    #[error("cancelled while reading")]
+    Cancelled,
     /// The extractor itself failed, for instance a model ran out of memory.
     #[error("the extractor failed: {message}")]
     Failed {
@@ -110,6 +113,9 @@ pub enum MetricError {
         /// Its height in pixels.
         height: u32,
     },
+    /// It was cancelled while pictures were rated.
+    #[error("cancelled while rating")]
+    Cancelled,
     /// The metric itself failed, for instance a model ran out of memory.
     #[error("the metric failed: {message}")]
     Failed {
@@ -347,6 +353,9 @@ pub enum ModelError {
         /// What it was, and what would be right.
         what: String,
     },
+    /// It was cancelled while the model read or looked.
+    #[error("cancelled")]
+    Cancelled,
     /// The tokenizer's or the image processor's files do not do, or pictures cannot be prepared.
     #[error(transparent)]
     Processor(#[from] ProcessorError),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::ExtractError;
+use crate::{Cancel, ExtractError};
 
 /// The longest comment that is read, in characters: Discord's own limit for a message with Nitro.
 pub const MAX_COMMENT_CHARS: usize = 4_000;
@@ -130,12 +130,30 @@ pub trait Extractor: Send + Sync {
     /// without taste in it is no error: the extraction is empty.
     fn extract(&self, comment: &CommentedImage) -> Result<Extraction, ExtractError>;
 
-    /// Reads all comments of one person, in their order; extractors that see several images at once override it.
+    /// Reads all comments of one person, in their order, better together than alone where the extractor sees images.
     ///
     /// # Errors
     ///
     /// Those of [`extract`](Extractor::extract), of the first comment that fails.
     fn extract_all(&self, comments: &[CommentedImage]) -> Result<Vec<Extraction>, ExtractError> {
-        comments.iter().map(|comment| self.extract(comment)).collect()
+        self.extract_until(comments, &Cancel::never())
+    }
+
+    /// Reads all comments of one person like [`extract_all`](Extractor::extract_all), as long as it is not cancelled. An
+    /// extractor that sees several images at once overrides this one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`extract`](Extractor::extract), of the first comment that fails, and [`ExtractError::Cancelled`].
+    fn extract_until(
+        &self,
+        comments: &[CommentedImage],
+        cancel: &Cancel,
+    ) -> Result<Vec<Extraction>, ExtractError> {
+        let extract = |comment| match cancel.is_cancelled() {
+            true => Err(ExtractError::Cancelled),
+            false => self.extract(comment),
+        };
+        comments.iter().map(extract).collect()
     }
 }

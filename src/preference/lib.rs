@@ -14,10 +14,13 @@
 //! | how much a person would like a picture, from pictures they liked and disliked | [`Metric`], [`Scorer`], `metric/` |
 //! | what many comments add up to, and the VP+ / VP− prompts made of it | [`Profile`] |
 //!
+//! What may take long can be ended while it is under way ([`Cancel`]).
+//!
 //! Nothing here knows of Discord, and but for the models nothing touches a disk or blocks: every function is a computation
 //! whose time grows with the length of the text it is given.
 
 pub mod asking;
+mod cancel;
 mod error;
 pub mod evaluation;
 mod extraction;
@@ -31,6 +34,7 @@ mod spelling;
 mod vocabulary;
 pub mod vpe;
 
+pub use cancel::Cancel;
 pub use error::{
     ExtractError, ImportError, MetricError, ModelError, ProcessorError, ProfileError, VocabularyError,
 };

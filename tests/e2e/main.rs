@@ -13,4 +13,5 @@ mod imagine;
 mod newcomer;
 mod onboarding;
 mod profile;
+mod seeing;
 mod support;

@@ -8,21 +8,21 @@ use tastemaker_storage::ProfileRecord;
 use crate::support::{Acts, PATIENCE, World};
 
 /// Tells whether a message shows the image of a place.
-fn shows(place: usize) -> impl Fn(&Message) -> bool {
+pub fn shows(place: usize) -> impl Fn(&Message) -> bool {
     move |message| message.text().contains(&format!("{place} of 8")) && !message.attachments.is_empty()
 }
 
 /// Tells whether a message has a button.
-fn offers(button: &str) -> impl Fn(&Message) -> bool {
+pub fn offers(button: &str) -> impl Fn(&Message) -> bool {
     move |message| message.part(button).is_some()
 }
 
-fn profile(world: &World, user: &User) -> Option<ProfileRecord> {
+pub fn profile(world: &World, user: &User) -> Option<ProfileRecord> {
     world.bot().app().store.profile(user.id().get()).unwrap()
 }
 
 /// Begins in the guild; returns the direct-message channel and the first image.
-async fn begin(world: &World, user: &User) -> (ChannelId, Message) {
+pub async fn begin(world: &World, user: &User) -> (ChannelId, Message) {
     let answer = user.run(world.sandbox.channel_id(), "onboard", json!({})).await;
     assert!(
         answer.is_ephemeral() && answer.content.contains("Check your direct messages"),
@@ -34,7 +34,7 @@ async fn begin(world: &World, user: &User) -> (ChannelId, Message) {
     (dm, first)
 }
 
-async fn says(user: &User, dm: ChannelId, text: &str, until: impl Fn(&Message) -> bool) -> Message {
+pub async fn says(user: &User, dm: ChannelId, text: &str, until: impl Fn(&Message) -> bool) -> Message {
     user.say(dm, text).unwrap();
     user.sees(dm, until).await
 }

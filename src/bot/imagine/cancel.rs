@@ -15,6 +15,9 @@ use super::{deliver, records};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
 
+/// Said where the pictures are drawn, and were only being rated.
+const UNRATED: &str = "The pictures are drawn already. I no longer rate them: they come as they are.";
+
 /// Answers `/cancel`: cancels everything that the person has waiting or running.
 ///
 /// # Errors
@@ -28,6 +31,8 @@ pub async fn on_cancel(
     // Cancelled before anything else: it takes no time, and every step more would be drawn for nothing.
     let held = app.deliveries.held.take_user(user);
     let count = held.len() + app.pool.cancel_user(user);
+    // What is drawn already comes as it is.
+    let unrated = app.rater.as_ref().is_some_and(|rater| rater.interrupt(user));
     let response = CreateInteractionResponseMessage::new().ephemeral(true);
     interaction
         .create_response(&ctx.http, CreateInteractionResponse::Defer(response))
@@ -36,6 +41,7 @@ pub async fn on_cancel(
         conclude(app, record).await;
     }
     let text = match count {
+        0 if unrated => UNRATED.to_owned(),
         0 => "You have nothing waiting or running.".to_owned(),
         1 => "Cancelled your picture.".to_owned(),
         more => format!("Cancelled {more} requests of yours."),
@@ -48,6 +54,9 @@ pub async fn on_cancel(
 
 /// Stops everything of a person who wants to be forgotten, without telling each of it; returns how many requests it was.
 pub fn stop_all(app: &App, user: u64) -> usize {
+    if let Some(rater) = &app.rater {
+        rater.interrupt(user);
+    }
     app.deliveries.held.take_user(user).len() + app.pool.cancel_user(user)
 }
 
@@ -77,8 +86,16 @@ pub(super) async fn on_button(
     if app.pool.cancel(id) {
         return Ok(());
     }
+    let unrated = app
+        .rater
+        .as_ref()
+        .is_some_and(|rater| rater.interrupt(record.job.user));
     let followup = CreateInteractionResponseFollowup::new()
-        .content("Too late to cancel: this one is over already.")
+        .content(if unrated {
+            UNRATED
+        } else {
+            "Too late to cancel: this one is over already."
+        })
         .ephemeral(true)
         .allowed_mentions(CreateAllowedMentions::new());
     interaction.create_followup(&ctx.http, followup).await?;

@@ -238,7 +238,7 @@ pub(super) fn offered(app: &App, record: &JobRecord) -> Vec<&'static str> {
     if render::is_personal(record) {
         offered.extend(Step::OFFERED);
     }
-    if app.metric.is_some() {
+    if app.rater.is_some() {
         offered.extend(marks::OFFERED);
     }
     offered

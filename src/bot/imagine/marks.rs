@@ -28,7 +28,7 @@ pub(super) fn from_emoji(emoji: &str) -> Option<Mark> {
 /// # Errors
 /// With the store's.
 pub(super) async fn on_mark(app: &App, source: &JobRecord, mark: Mark, added: bool) -> Result<(), BotError> {
-    if app.metric.is_none() {
+    if app.rater.is_none() {
         return Ok(());
     }
     let (user, job) = (source.job.user, source.job.id);

@@ -1,20 +1,24 @@
 //! Pictures rated for a person, from those they marked with ♥ and ✗: to choose among more than are shown, and to say
 //! afterwards what a picture was given.
 //!
-//! Reading pictures and rating them takes processor time, so all of it is done on blocking threads.
+//! Reading pictures and rating them takes processor time, so all of it is done on blocking threads; rating has a limit, past
+//! which pictures are shown unranked.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use tastemaker_pool::{ImageRequest, JobId, Picture, Safety, SourceOf};
-use tastemaker_preference::{Metric, MetricError, Scorer};
+use tastemaker_preference::{Cancel, Metric, MetricError, Scorer};
 use tastemaker_storage::{ContextPicture, JobOrigin, JobRecord, Mark, Ranking};
 use tokio::task::spawn_blocking;
 
 use super::pictures::Kept;
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
+use crate::bot::rater::RateError;
+use crate::bot::turnstile::Interrupted;
 
 /// Marked pictures on each side from which a taste is guessed. Fewer say next to nothing; `docs/metric.md`.
 pub(super) const NEEDED: usize = 2;
@@ -37,6 +41,8 @@ pub(super) enum Rating {
     },
     /// The pictures are no longer there, or cannot be rated.
     Unknown,
+    /// Rating took longer than this.
+    OverTime(Duration),
     /// A score for each picture, 0 to 1.
     Scores(Vec<f32>),
 }
@@ -51,7 +57,7 @@ pub(super) async fn widen(
     origin: JobOrigin,
     request: &mut ImageRequest,
 ) -> Result<Option<Ranking>, BotError> {
-    let Some(metric) = &app.metric else {
+    let Some(rater) = &app.rater else {
         return Ok(None);
     };
     let drawn = drawn(request, origin, app.config.generation.best_of);
@@ -65,10 +71,11 @@ pub(super) async fn widen(
     let ranking = Ranking {
         shown: request.count,
         drawn,
-        metric: metric.name().to_owned(),
+        metric: rater.name().to_owned(),
         scores: Vec::new(),
         liked,
         disliked,
+        over_time_s: None,
     };
     request.count = drawn;
     Ok(Some(ranking))
@@ -109,8 +116,14 @@ pub(super) async fn choose(app: &App, record: &mut JobRecord, pictures: Vec<Pict
             _ => None,
         })
         .collect();
+    let mut over_time_s = None;
     let scores = match scores(app, record.job.user, images).await {
-        Ok(scores) => scores,
+        Ok(Ok(scores)) => scores,
+        Ok(Err(error)) => {
+            over_time_s = over_time(&error).map(|within| within.as_secs());
+            tracing::warn!(job = record.job.id, %error, "pictures are shown unranked");
+            Vec::new()
+        }
         Err(error) => {
             tracing::error!(job = record.job.id, %error, "pictures could not be ranked");
             Vec::new()
@@ -123,6 +136,7 @@ pub(super) async fn choose(app: &App, record: &mut JobRecord, pictures: Vec<Pict
     record.ranking = Some(Ranking {
         // A picture that a check hid has no score, and then nor do the others: they stand in one row.
         scores: best.iter().map(given).collect::<Option<_>>().unwrap_or_default(),
+        over_time_s,
         ..ranking
     });
     let mut pictures: Vec<Option<Picture>> = pictures.into_iter().map(Some).collect();
@@ -130,24 +144,30 @@ pub(super) async fn choose(app: &App, record: &mut JobRecord, pictures: Vec<Pict
 }
 
 /// Rates pictures by all that a person marked.
-async fn scores(app: &App, user: u64, images: Vec<Option<RgbImage>>) -> Result<Vec<Option<f32>>, BotError> {
-    let Some(metric) = app.metric.clone() else {
-        return Ok(Vec::new());
+async fn scores(
+    app: &App,
+    user: u64,
+    images: Vec<Option<RgbImage>>,
+) -> Result<Result<Vec<Option<f32>>, RateError>, BotError> {
+    let Some(rater) = &app.rater else {
+        return Ok(Ok(Vec::new()));
     };
     let context = app.with_store(move |store| store.context(user)).await?;
-    let rated = spawn_blocking(move || {
-        let mut scorer = scorer(metric.as_ref(), &context)?;
+    let rated = rater.rate(user, move |metric, cancel| {
+        let mut scorer = scorer(metric, &context, cancel)?;
         let mut score =
             |image: &Option<RgbImage>| image.as_ref().map(|image| scorer.score(image)).transpose();
-        images
-            .iter()
-            .map(&mut score)
-            .collect::<Result<Vec<_>, MetricError>>()
+        images.iter().map(&mut score).collect()
     });
-    rated
-        .await
-        .map_err(BotError::internal)?
-        .map_err(BotError::internal)
+    Ok(rated.await)
+}
+
+/// The time that rating was given, if it took longer.
+fn over_time(error: &RateError) -> Option<Duration> {
+    match error {
+        RateError::Interrupted(Interrupted::TimedOut { within }) => Some(*within),
+        _ => None,
+    }
 }
 
 /// The places of the pictures to show, best first; those without a score come last, and equal ones in their order.
@@ -162,7 +182,7 @@ fn best(scores: &[Option<f32>], count: usize, shown: usize) -> Vec<usize> {
 /// Rates the pictures of a job for its owner, as far as that can be done now. Marks on the pictures themselves do not
 /// count: they would only be given back.
 pub(super) async fn rate(app: &App, record: &JobRecord, kept: Option<Vec<Kept>>) -> Result<Rating, BotError> {
-    let Some(metric) = app.metric.clone() else {
+    let Some(rater) = &app.rater else {
         return Ok(Rating::Off);
     };
     let (user, job) = (record.job.user, record.job.id);
@@ -176,17 +196,17 @@ pub(super) async fn rate(app: &App, record: &JobRecord, kept: Option<Vec<Kept>>)
     let Some(kept) = kept.filter(|kept| !kept.is_empty()) else {
         return Ok(Rating::Unknown);
     };
-    let rated = spawn_blocking(move || {
-        let mut scorer = scorer(metric.as_ref(), &context)?;
+    let rated = rater.rate(user, move |metric, cancel| {
+        let mut scorer = scorer(metric, &context, cancel)?;
         kept.iter()
             .map(|kept| scorer.score(&decoded(&kept.png)?))
-            .collect::<Result<Vec<_>, MetricError>>()
+            .collect()
     });
-    Ok(match rated.await.map_err(BotError::internal)? {
+    Ok(match rated.await {
         Ok(scores) => Rating::Scores(scores),
         Err(error) => {
-            tracing::error!(job, %error, "pictures could not be rated");
-            Rating::Unknown
+            tracing::warn!(job, %error, "pictures could not be rated");
+            over_time(&error).map_or(Rating::Unknown, Rating::OverTime)
         }
     })
 }
@@ -230,12 +250,17 @@ fn copy(png: &[u8]) -> Result<Vec<u8>, MetricError> {
     Ok(file.into_inner())
 }
 
-fn scorer(metric: &dyn Metric, context: &[ContextPicture]) -> Result<Box<dyn Scorer>, MetricError> {
+fn scorer(
+    metric: &dyn Metric,
+    context: &[ContextPicture],
+    cancel: &Cancel,
+) -> Result<Box<dyn Scorer>, MetricError> {
     let side = |mark: Mark| -> Result<Vec<RgbImage>, MetricError> {
-        let pictures = context.iter().filter(|picture| picture.mark == mark);
+        // The latest first: a metric that takes fewer leaves out the oldest.
+        let pictures = context.iter().rev().filter(|picture| picture.mark == mark);
         pictures.map(|picture| decoded(&picture.file)).collect()
     };
-    metric.context(&side(Mark::Liked)?, &side(Mark::Disliked)?)
+    metric.context_until(&side(Mark::Liked)?, &side(Mark::Disliked)?, cancel)
 }
 
 fn decoded(png: &[u8]) -> Result<RgbImage, MetricError> {

@@ -390,6 +390,7 @@ pub(super) mod tests {
             scores: Vec::new(),
             liked: 3,
             disliked: 3,
+            over_time_s: None,
         };
         task.record.ranking = Some(ranking.clone());
         let content = drawing(&task, 1, 20).content;

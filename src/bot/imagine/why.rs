@@ -151,9 +151,15 @@ fn fit(record: &JobRecord, rating: &Rating) -> Option<String> {
             ranking.liked, ranking.disliked
         );
         return Some(match ranking.scores.is_empty() {
-            true => format!(
-                "Not ranked: I drew {drawn} pictures to show {shown} you might like most, but could not rate them all. I show them in the order of their seeds."
-            ),
+            true => {
+                let but = match ranking.over_time_s {
+                    Some(within) => format!("rating them took longer than {within} s"),
+                    None => "could not rate them all".to_owned(),
+                };
+                format!(
+                    "Not ranked: I drew {drawn} pictures to show {shown} you might like most, but {but}. I show them in the order of their seeds."
+                )
+            }
             false => format!(
                 "{} of 1, from {marked} (metric `{}`).\n**Used to choose**: I drew {drawn} pictures and show {shown} with the highest score. \
                  A high score was therefore to be expected, and proves nothing: whether you like it, only you can say.",
@@ -170,6 +176,10 @@ fn fit(record: &JobRecord, rating: &Rating) -> Option<String> {
         Rating::Unknown => {
             Some("Nothing was ranked, and there is no score: the picture is no longer at hand.".to_owned())
         }
+        Rating::OverTime(within) => Some(format!(
+            "Nothing was ranked, and there is no score: rating took longer than the {} s that it may.",
+            within.as_secs()
+        )),
         Rating::Scores(given) => Some(format!(
             "{} of 1, from the ❤️ and ❌ you gave other pictures.\n**Not used to choose**: nothing else was drawn.",
             scores(given)
@@ -280,6 +290,8 @@ fn facts(record: &JobRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tastemaker_storage::Ranking;
 
     use super::super::render::tests::task;
@@ -377,6 +389,7 @@ mod tests {
             scores: vec![0.91, 0.8],
             liked: 3,
             disliked: 2,
+            over_time_s: None,
         });
         let chosen = told(&record, &Rating::Scores(vec![0.1]));
         assert!(
@@ -386,6 +399,12 @@ mod tests {
         );
         record.ranking.as_mut().unwrap().scores.clear();
         assert!(told(&record, &Rating::Off).starts_with("Not ranked"));
+        record.ranking.as_mut().unwrap().over_time_s = Some(20);
+        let late = told(&record, &Rating::Off);
+        assert!(late.contains("rating them took longer than 20 s"), "{late}");
+        record.ranking = None;
+        let late = told(&record, &Rating::OverTime(Duration::from_secs(20)));
+        assert!(late.contains("longer than the 20 s"), "{late}");
     }
 
     #[test]

@@ -108,6 +108,7 @@ mod tests {
             image: image.into(),
             comment: Some("x".into()),
             unread: false,
+            together: false,
             extraction: Extraction {
                 liked: attributes.iter().map(preference).collect(),
                 disliked: Vec::new(),

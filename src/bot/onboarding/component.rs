@@ -83,6 +83,9 @@ async fn act(
     input: Input,
     via: Via<'_>,
 ) -> Result<(), BotError> {
+    if matches!(input, Input::Stop | Input::Redo | Input::Discard) {
+        app.reader.interrupt(user);
+    }
     let _turn = app.conversations.turn(user).await;
     let open = app
         .with_store(move |store| store.onboarding(user))
@@ -100,7 +103,7 @@ async fn act(
         )
         .await;
     }
-    match talk::take(app, user, |_| input).await? {
+    match talk::take(app, user, via, |_| input).await? {
         Some(taken) => talk::show(app, taken, via).await,
         None => tell(app, via, OVER.to_owned()).await,
     }

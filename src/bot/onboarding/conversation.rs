@@ -17,6 +17,7 @@ mod input;
 mod outcome;
 #[cfg(test)]
 pub(super) mod tests;
+mod together;
 
 use tastemaker_preference::{CommentedImage, Extraction};
 use tastemaker_storage::{Answer, OnboardingRecord, OnboardingState};
@@ -36,6 +37,8 @@ pub(super) struct Surroundings<'a> {
     pub gallery: &'a Gallery,
     /// What came of reading the words that the step asked for.
     pub reading: Reading<'a>,
+    /// What came of reading all comments together.
+    pub together: Together<'a>,
     /// Images of one round.
     pub images: usize,
     /// Milliseconds since 1970.
@@ -53,9 +56,31 @@ pub(super) enum Reading<'a> {
     Failed,
 }
 
-/// Is a comment that must be read before a step can be taken.
+/// Says what came of reading all comments of a round together, which is done at its end where that is better.
+#[derive(Clone, Copy)]
+pub(super) enum Together<'a> {
+    /// Each counts as it was read alone.
+    Off,
+    /// They were not read together yet.
+    NotYet,
+    /// They were; what was found in each, in the order they were asked for.
+    Done(&'a [Extraction]),
+    /// They could not be read together now.
+    Failed,
+}
+
+/// Is what must be read before a step can be taken.
 #[derive(Debug)]
-pub(super) struct ToRead {
+pub(super) enum ToRead {
+    /// One comment.
+    One(Said),
+    /// All comments of the round, together.
+    Together(Vec<Said>),
+}
+
+/// Is a comment to be read.
+#[derive(Debug)]
+pub(super) struct Said {
     /// The words, with what is known of the image.
     pub comment: CommentedImage,
     /// The image they are about; `None` for words about taste as such.
@@ -73,6 +98,7 @@ pub(super) fn begin(user: u64, dm_channel: u64, around: &Surroundings<'_>) -> On
         current_message: None,
         heard: None,
         keep_asking: false,
+        removed: Vec::new(),
         state: OnboardingState::Asking,
         started_at: around.now,
     }
@@ -81,7 +107,7 @@ pub(super) fn begin(user: u64, dm_channel: u64, around: &Surroundings<'_>) -> On
 /// Takes one step.
 ///
 /// # Errors
-/// With the comment that must be read first; the record is then unchanged, and the same step with the reading succeeds.
+/// With what must be read first; the record is then unchanged, and the same step with the reading comes further.
 pub(super) fn step(
     record: &mut OnboardingRecord,
     input: Input,
@@ -134,33 +160,33 @@ impl Step<'_> {
             (Input::NoWords, _) => Outcome::Say(Note::NoWords),
             (Input::Help, _) => Outcome::Say(Note::HowTo),
             (Input::CommentOn { at, text }, Asking) if at == self.record.index => self.comment(&text)?,
-            (Input::Skip { at }, Asking) if self.is_current(at) => self.skip(),
+            (Input::Skip { at }, Asking) if self.is_current(at) => self.skip()?,
             (Input::Back { at }, Asking) if self.is_current(at) => self.back(),
             (Input::Back { .. }, Review) => self.ask_again(),
             (Input::Back { .. }, Editing) | (Input::Edited | Input::Done { .. }, Editing) => {
-                self.review(Note::None)
+                self.review(Note::None)?
             }
-            (Input::Done { at }, Asking) if self.is_current(at) => self.done(),
+            (Input::Done { at }, Asking) if self.is_current(at) => self.done()?,
             (Input::Done { at: None }, Review) => Outcome::Say(Note::SayKeep),
             (Input::Stop, Asking) => self.pause(),
             (Input::Stop, Paused) => Outcome::Paused,
             (Input::Stop, Review | Editing) => Outcome::Say(Note::WaitsForKeep),
             (Input::Resume | Input::Skip { at: None } | Input::Back { at: None } | Input::Keep, Paused) => {
-                self.go_on(Note::None)
+                self.go_on(Note::None)?
             }
-            (Input::Done { at: None }, Paused) => self.done(),
-            (Input::Open, Paused) => self.go_on(Note::Resumed),
+            (Input::Done { at: None }, Paused) => self.done()?,
+            (Input::Open, Paused) => self.go_on(Note::Resumed)?,
             (Input::Resume | Input::Open, Asking) => Outcome::Ask(Note::Resumed),
-            (Input::Resume | Input::Open, Review) => self.review(Note::Resumed),
+            (Input::Resume | Input::Open, Review) => self.review(Note::Resumed)?,
             (Input::Resume | Input::Open, Editing) => Outcome::Edit(Note::Resumed),
             (Input::Redo, _) => self.redo(),
-            (Input::More, _) => self.more(),
+            (Input::More, _) => self.more()?,
             (Input::Keep, Review | Editing) => self.keep(false),
             (Input::Replace, Review | Editing) => self.keep(true),
             (Input::Keep | Input::Replace, _) => Outcome::Say(Note::FirstDone),
             (Input::Edit, Review | Editing) => self.edit(Note::None),
             (Input::Edit, _) => Outcome::Say(Note::FirstDone),
-            (Input::Edited, Review) => self.review(Note::None),
+            (Input::Edited, Review) => self.review(Note::None)?,
             (Input::Remove(attributes), Review | Editing) => {
                 self.change(|record| draft::remove(record, &attributes))
             }
@@ -199,7 +225,7 @@ impl Step<'_> {
         }
     }
 
-    fn skip(&mut self) -> Outcome {
+    fn skip(&mut self) -> Result<Outcome, Box<ToRead>> {
         let Some(image) = self.record.images.get(self.record.index).cloned() else {
             return self.review(Note::None);
         };
@@ -209,13 +235,14 @@ impl Step<'_> {
                 comment: None,
                 extraction: Extraction::default(),
                 unread: false,
+                together: false,
             });
         }
         self.advance(Note::Skipped)
     }
 
     /// Goes to the next image, which is chosen only now, by what is known now.
-    fn advance(&mut self, note: Note) -> Outcome {
+    fn advance(&mut self, note: Note) -> Result<Outcome, Box<ToRead>> {
         self.record.index += 1;
         let index = self.record.index;
         if index >= self.record.images.len() {
@@ -230,7 +257,7 @@ impl Step<'_> {
             self.record.images.truncate(index);
             self.extend(left);
         }
-        Outcome::Ask(note)
+        Ok(Outcome::Ask(note))
     }
 
     fn extend(&mut self, count: usize) {
@@ -276,17 +303,23 @@ impl Step<'_> {
         }
     }
 
-    fn done(&mut self) -> Outcome {
+    fn done(&mut self) -> Result<Outcome, Box<ToRead>> {
         if draft(self.record).is_empty() {
-            Outcome::Say(Note::NothingYet)
+            Ok(Outcome::Say(Note::NothingYet))
         } else {
             self.review(Note::None)
         }
     }
 
-    fn review(&mut self, note: Note) -> Outcome {
+    /// Shows what was understood; after the images, read together first.
+    fn review(&mut self, note: Note) -> Result<Outcome, Box<ToRead>> {
+        let after_images = matches!(
+            self.record.state,
+            OnboardingState::Asking | OnboardingState::Paused
+        );
+        let note = if after_images { self.together(note)? } else { note };
         self.record.state = OnboardingState::Review;
-        Outcome::Review(note)
+        Ok(Outcome::Review(note))
     }
 
     fn edit(&mut self, note: Note) -> Outcome {
@@ -299,12 +332,12 @@ impl Step<'_> {
         Outcome::Paused
     }
 
-    fn go_on(&mut self, note: Note) -> Outcome {
+    fn go_on(&mut self, note: Note) -> Result<Outcome, Box<ToRead>> {
         if self.record.index >= self.record.images.len() {
             return self.review(note);
         }
         self.record.state = OnboardingState::Asking;
-        Outcome::Ask(note)
+        Ok(Outcome::Ask(note))
     }
 
     fn redo(&mut self) -> Outcome {
@@ -316,14 +349,14 @@ impl Step<'_> {
         Outcome::Ask(Note::Redone)
     }
 
-    fn more(&mut self) -> Outcome {
+    fn more(&mut self) -> Result<Outcome, Box<ToRead>> {
         self.record.keep_asking = true;
         let unseen = self.record.images.len() - self.record.index.min(self.record.images.len());
         if unseen == 0 || self.record.state == OnboardingState::Asking {
             let before = self.record.images.len();
             self.extend(MORE);
             if self.record.images.len() == before {
-                return Outcome::Say(Note::NoMore);
+                return Ok(Outcome::Say(Note::NoMore));
             }
         }
         self.go_on(Note::More {

@@ -66,6 +66,7 @@ mod tests {
                 disliked: Vec::new(),
             },
             unread: false,
+            together: false,
         };
         OnboardingRecord {
             user: 1,
@@ -76,6 +77,7 @@ mod tests {
             current_message: None,
             heard: None,
             keep_asking: false,
+            removed: Vec::new(),
             state: OnboardingState::Review,
             started_at: 3,
         }

@@ -24,7 +24,12 @@ pub async fn on_message(app: &Arc<App>, ctx: &Context, message: &Message) -> Res
     if !matches!(message.kind, MessageType::Regular | MessageType::InlineReply) {
         return Ok(());
     }
-    let mut seen = app.conversations.turn(message.author.id.get()).await;
+    let user = message.author.id.get();
+    if matches!(words::read(&message.content), Some(Word::Stop | Word::Redo)) {
+        // Whoever wants to stop does not wait until what they said before is read.
+        app.reader.interrupt(user);
+    }
+    let mut seen = app.conversations.turn(user).await;
     if heard(app, message, &mut seen).await? {
         return Ok(());
     }
@@ -49,7 +54,7 @@ pub(super) async fn heard(app: &Arc<App>, message: &Message, seen: &mut Seen) ->
         record.heard = record.heard.max(Some(id));
         input(&text, id, record)
     };
-    let Some(taken) = talk::take(app, message.author.id.get(), decide).await? else {
+    let Some(taken) = talk::take(app, message.author.id.get(), Via::Message(message), decide).await? else {
         return Ok(false);
     };
     talk::show(app, taken, Via::Message(message)).await?;
@@ -89,6 +94,7 @@ mod tests {
             current_message: Some(100),
             heard: None,
             keep_asking: false,
+            removed: Vec::new(),
             state,
             started_at: 3,
         }

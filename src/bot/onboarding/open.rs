@@ -9,7 +9,7 @@ use serenity::all::{
 use tastemaker_storage::OnboardingRecord;
 use tokio::task::spawn_blocking;
 
-use super::conversation::{Input, Note, Outcome, Reading, begin, step};
+use super::conversation::{Input, Note, Outcome, Reading, Together, begin, step};
 use super::talk::{self, Taken, surroundings, view_of};
 use super::view::{self, Place, View};
 use crate::bot::context::App;
@@ -102,7 +102,7 @@ async fn open(app: &Arc<App>, opener: Opener<'_>) -> Result<(), BotError> {
 async fn begun(app: &Arc<App>, user: u64) -> Result<Taken, BotError> {
     let app = Arc::clone(app);
     let taken = spawn_blocking(move || {
-        let around = surroundings(&app, Reading::NotYet);
+        let around = surroundings(&app, Reading::NotYet, Together::Off);
         let (record, outcome) = match app.store.onboarding(user)? {
             Some(mut record) => {
                 let outcome = step(&mut record, Input::Open, &around)

@@ -12,6 +12,9 @@ const CHANGES_TOLD: usize = 10;
 /// Characters of an earlier comment that are shown again.
 const SAID_SHOWN: usize = 300;
 
+/// Said before all comments are read together, which may take a while.
+pub(super) const READING_TOGETHER: &str = "Reading all your comments together…";
+
 /// Says a note.
 pub(super) fn note(it: &Note) -> String {
     match it {
@@ -29,13 +32,12 @@ pub(super) fn note(it: &Note) -> String {
         Note::Resumed => "Welcome back, we go on where we were.".into(),
         Note::Redone => "From the start. What you said before is forgotten.".into(),
         Note::More { total } => format!("Gladly. That makes {total} pictures in all; *done* works at any time."),
-        Note::Enough(before) => {
-            let text = "I have a good idea of your taste now: the pictures I have left would tell me little that is new. *More pictures* shows them all the same.";
-            match note(before) {
-                before if before.is_empty() => text.into(),
-                before => format!("{before}\n{text}"),
-            }
-        }
+        Note::Enough(before) => below(
+            before,
+            "I have a good idea of your taste now: the pictures I have left would tell me little that is new. *More pictures* shows them all the same.",
+        ),
+        Note::Together(before) => below(before, "I have read all your comments together, with their pictures in view. This is your taste:"),
+        Note::NotTogether(before) => below(before, "I could not read all your comments together just now, so this is what I understood of each:"),
         Note::Changed(changes) => changed(changes),
         Note::First => "This is the first picture, there is nothing before it. A comment or *skip* goes on.".into(),
         Note::NoMore => "You have seen every picture I have.".into(),
@@ -53,6 +55,14 @@ pub(super) fn note(it: &Note) -> String {
         Note::SayKeep => "Almost: say *keep* or press the button, and I store this as your taste.".into(),
         Note::WaitsForKeep => "No hurry: this waits here. Nothing is stored as your taste until you *keep* it.".into(),
         Note::Passed => "That step is behind us. The latest message from me here has the buttons that count.".into(),
+    }
+}
+
+/// Puts a text below what a note says.
+fn below(before: &Note, text: &str) -> String {
+    match note(before) {
+        before if before.is_empty() => text.into(),
+        before => format!("{before}\n{text}"),
     }
 }
 
@@ -172,10 +182,10 @@ mod tests {
                 extraction,
                 cut: true,
             },
-            Note::Enough(Box::new(Note::Understood {
+            Note::Together(Box::new(Note::Enough(Box::new(Note::Understood {
                 extraction: many,
                 cut: true,
-            })),
+            })))),
             Note::Welcome { again: true },
         ] {
             assert!(note(&it).chars().count() < 1990, "{it:?}");

@@ -12,13 +12,15 @@ use tastemaker_preference::{Extraction, Profile};
 use tastemaker_storage::{OnboardingRecord, Store};
 use tokio::task::spawn_blocking;
 
-use super::conversation::{Input, Note, Outcome, Reading, Surroundings, ToRead, step};
+use super::conversation::{Input, Note, Outcome, Reading, Said, Surroundings, ToRead, Together, step};
 use super::keep::{Kept, keep};
 use super::view::{self, Place, View};
 use super::{now_ms, phrases};
 use crate::bot::context::App;
 use crate::bot::errors::BotError;
 use crate::bot::profile::{buttons, card};
+use crate::bot::reading::ReadError;
+use crate::bot::turnstile::Interrupted;
 
 /// Said where the person has closed their direct messages in the middle of a conversation.
 pub(super) const CLOSED: &str = "I can't write to you: your direct messages are closed to me. In the server where we met, open its menu → \
@@ -56,93 +58,172 @@ pub(super) struct Taken {
 
 /// Takes a step; `None` if no conversation is open. `decide` turns the record into what the person does with it.
 ///
-/// Words are read between two halves of the step, away from the store, and one person's after another's. What cannot be
-/// read is no error: the words are kept, and the person is told that they can have them read again.
+/// Words are read between attempts at the step, away from the store, and one person's after another's. What cannot be
+/// read is no error: the words are kept, and the person is told that they can have them read again. At a shutdown the step
+/// is not taken at all where it can be taken after the next start.
 ///
 /// # Errors
 /// With the store's.
 pub(super) async fn take(
     app: &Arc<App>,
     user: u64,
+    via: Via<'_>,
     decide: impl FnOnce(&mut OnboardingRecord) -> Input + Send + 'static,
 ) -> Result<Option<Taken>, BotError> {
     let blocking = Arc::clone(app);
-    let tried = spawn_blocking(move || {
+    let begun = spawn_blocking(move || {
         let Some(mut record) = blocking.store.onboarding(user)? else {
-            return Ok(Tried::Closed);
+            return Ok(None);
         };
         let input = decide(&mut record);
-        match step(
-            &mut record,
-            input.clone(),
-            &surroundings(&blocking, Reading::NotYet),
-        ) {
-            Ok(outcome) => stored(&blocking, record, outcome).map(|taken| Tried::Taken(Box::new(taken))),
-            Err(comment) => Ok(Tried::Needs(Box::new(record), input, comment)),
-        }
+        Ok::<_, BotError>(Some((record, input)))
     });
-    let (record, input, comment) = match tried.await.map_err(BotError::internal)?? {
-        Tried::Closed => return Ok(None),
-        Tried::Taken(taken) => return Ok(Some(*taken)),
-        Tried::Needs(record, input, comment) => (record, input, comment),
+    let Some((record, input)) = begun.await.map_err(BotError::internal)?? else {
+        return Ok(None);
     };
-    let read = read(app, &record, *comment).await;
-    let app = Arc::clone(app);
-    let taken = spawn_blocking(move || {
-        let open = app.store.onboarding(user)?;
-        // Forgotten while its words were read: then nothing of it may come back.
-        if open.is_none_or(|open| open.started_at != record.started_at) {
-            return Ok(None);
+    let mut known = Known::default();
+    loop {
+        let wanted = match attempt(app, record.clone(), input.clone(), known.clone()).await? {
+            Attempt::Closed => return Ok(None),
+            Attempt::Taken(taken) => return Ok(Some(*taken)),
+            Attempt::Needs(wanted) => *wanted,
+        };
+        known = known.read(app, &record, wanted, via).await?;
+        // A message is found again after the next start, a button can be pressed again; only a form is gone.
+        if app.stopping.is_cancelled() && !matches!(input, Input::CommentOn { .. }) {
+            return Ok(Some(Taken {
+                previous: record.current_message,
+                record,
+                outcome: Outcome::Nothing,
+                existing: None,
+                kept: None,
+            }));
         }
-        let reading = read.as_ref().map_or(Reading::Failed, Reading::Done);
-        let mut record = *record;
-        let outcome = step(&mut record, input, &surroundings(&app, reading))
-            .map_err(|_| BotError::internal("a step wants words read that were read"))?;
-        stored(&app, record, outcome).map(Some)
-    });
-    taken.await.map_err(BotError::internal)?
+    }
 }
 
-/// Is how far a step came without reading anything.
-enum Tried {
-    /// No conversation is open.
+/// Is how far a step came with what was read.
+enum Attempt {
+    /// The conversation is no longer open.
     Closed,
     /// It is taken.
     Taken(Box<Taken>),
     /// It needs words read first.
-    Needs(Box<OnboardingRecord>, Input, Box<ToRead>),
+    Needs(Box<ToRead>),
 }
 
-/// Reads a comment, showing that the bot is busy if it takes a while; `None` if it could not be read.
-async fn read(app: &App, record: &OnboardingRecord, wanted: ToRead) -> Option<Extraction> {
-    let picture = wanted.image.as_deref().and_then(|id| app.gallery.get(id));
-    let reading = app
-        .reader
-        .read(wanted.comment, picture.map(|it| Arc::clone(&it.bytes)));
+/// Takes a step on the record, and writes it down.
+async fn attempt(
+    app: &Arc<App>,
+    mut record: OnboardingRecord,
+    input: Input,
+    known: Known,
+) -> Result<Attempt, BotError> {
+    let app = Arc::clone(app);
+    let attempt = spawn_blocking(move || {
+        let open = app.store.onboarding(record.user)?;
+        // Forgotten while its words were read: then nothing of it may come back.
+        if open.is_none_or(|open| open.started_at != record.started_at) {
+            return Ok(Attempt::Closed);
+        }
+        match step(&mut record, input, &known.surroundings(&app)) {
+            Ok(outcome) => stored(&app, record, outcome).map(|taken| Attempt::Taken(Box::new(taken))),
+            Err(wanted) => Ok(Attempt::Needs(wanted)),
+        }
+    });
+    attempt.await.map_err(BotError::internal)?
+}
+
+/// Is what was read for a step so far; within, `None` for what could not be read.
+#[derive(Clone, Default)]
+struct Known {
+    one: Option<Option<Extraction>>,
+    together: Option<Option<Vec<Extraction>>>,
+}
+
+impl Known {
+    fn surroundings<'a>(&'a self, app: &'a App) -> Surroundings<'a> {
+        let reading = match &self.one {
+            None => Reading::NotYet,
+            Some(None) => Reading::Failed,
+            Some(Some(read)) => Reading::Done(read),
+        };
+        let together = match &self.together {
+            _ if !app.reader.reads_together() => Together::Off,
+            None => Together::NotYet,
+            Some(None) => Together::Failed,
+            Some(Some(read)) => Together::Done(read),
+        };
+        surroundings(app, reading, together)
+    }
+
+    /// Reads what a step needs, showing that the bot is busy if it takes a while.
+    async fn read(
+        mut self,
+        app: &App,
+        record: &OnboardingRecord,
+        wanted: ToRead,
+        via: Via<'_>,
+    ) -> Result<Self, BotError> {
+        let user = record.user;
+        let with_picture = |said: Said| {
+            let image = said.image.as_deref().and_then(|id| app.gallery.get(id));
+            (said.comment, image.map(|it| Arc::clone(&it.bytes)))
+        };
+        match wanted {
+            ToRead::One(said) if self.one.is_none() => {
+                let read = busy(app, record, app.reader.read(user, with_picture(said))).await;
+                self.one = Some(noted(
+                    read,
+                    user,
+                    "a comment could not be read; its words are kept",
+                ));
+            }
+            ToRead::Together(all) if self.together.is_none() => {
+                let all: Vec<_> = all.into_iter().map(with_picture).collect();
+                say(app, record, &view::plain(phrases::READING_TOGETHER), via).await?;
+                let read = busy(app, record, app.reader.read_together(user, all)).await;
+                self.together = Some(noted(read, user, "comments could not be read together"));
+            }
+            _ => return Err(BotError::internal("a step wants words read that were read")),
+        }
+        Ok(self)
+    }
+}
+
+/// Waits for words to be read; the person sees that the bot is busy if it takes a while.
+async fn busy<T>(app: &App, record: &OnboardingRecord, reading: impl Future<Output = T>) -> T {
     tokio::pin!(reading);
-    let read = match tokio::time::timeout(BUSY_AFTER, &mut reading).await {
+    match tokio::time::timeout(BUSY_AFTER, &mut reading).await {
         Ok(read) => read,
         Err(_) if record.dm_channel == 0 => reading.await,
         Err(_) => {
             let _typing = ChannelId::new(record.dm_channel).start_typing(&app.http);
             reading.await
         }
-    };
-    match read {
-        Ok(extraction) => Some(extraction),
-        Err(error) => {
-            tracing::error!(%error, user = record.user, "a comment could not be read; its words are kept");
-            None
-        }
     }
 }
 
+/// Takes note of why something was not read.
+fn noted<T>(read: Result<T, ReadError>, user: u64, what: &str) -> Option<T> {
+    read.inspect_err(|error| match error {
+        ReadError::Interrupted(Interrupted::Cancelled) => tracing::info!(user, "{what}: cancelled"),
+        error => tracing::error!(%error, user, "{what}"),
+    })
+    .ok()
+}
+
 /// Returns what the conversation needs to know of the world.
-pub(super) fn surroundings<'a>(app: &'a App, reading: Reading<'a>) -> Surroundings<'a> {
+pub(super) fn surroundings<'a>(
+    app: &'a App,
+    reading: Reading<'a>,
+    together: Together<'a>,
+) -> Surroundings<'a> {
     let images = app.config.onboarding_images.min(app.gallery.images().len());
     Surroundings {
         gallery: &app.gallery,
         reading,
+        together,
         images,
         now: now_ms(),
     }

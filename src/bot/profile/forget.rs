@@ -35,6 +35,7 @@ pub(super) async fn ask(app: &App, user: u64) -> Result<Panel, BotError> {
 /// # Errors
 /// With the store's; nothing is deleted then.
 pub(super) async fn forget(app: &App, user: u64) -> Result<Panel, BotError> {
+    app.reader.interrupt(user);
     // No comment that is being read now may write its record after the deletion.
     let _turn = app.conversations.turn(user).await;
     let cancelled = imagine::stop_all(app, user);

@@ -197,8 +197,8 @@ impl Idefics2 {
         logits.ok_or_else(|| ModelError::input("the prompt has no tokens"))
     }
 
-    /// As [`Self::forward`], asking `go_on` before each chunk of 512 tokens, with the number of those already read. If it says
-    /// no, the result is `None` and the cache is as before.
+    /// As [`Self::forward`], asking `go_on` before each layer of each chunk of 512 tokens, with the number of those already
+    /// read. If it says no, the result is `None` and the cache is as before.
     ///
     /// # Errors
     /// As [`Self::forward`].
@@ -276,16 +276,16 @@ impl Idefics2 {
         let text = &self.parts.text;
         let (mut taken, mut last) = (0, None);
         for (i, chunk) in token_ids.chunks(CHUNK).enumerate() {
-            if !go_on(i * CHUNK) {
-                return Ok(None);
-            }
             let mut x = text
                 .embedding
                 .rows(chunk, self.parts.compute, &self.parts.device)?;
             if let Some(features) = &features {
                 x = self.with_features(chunk, x, features, &mut taken)?;
             }
-            last = Some(text.forward(&x, cache)?);
+            last = text.forward(&x, cache, &mut || go_on(i * CHUNK))?;
+            if last.is_none() {
+                return Ok(None);
+            }
         }
         let Some(rows) = last else {
             return Ok(None);

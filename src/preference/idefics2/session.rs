@@ -10,7 +10,7 @@ use super::processor::ImageProcessor;
 use super::prompt::{IMAGE_TOKEN, PromptEncoder};
 use super::{Idefics2, KvCache};
 use crate::generation::{BoxError, NextLogits};
-use crate::{ModelError, ProcessorError};
+use crate::{Cancel, ModelError, ProcessorError};
 
 /// Sizes of the pictures that ViPer's adapters were trained with, in pixels.
 const LONGEST_EDGE: u32 = 448;
@@ -20,16 +20,20 @@ const SHORTEST_EDGE: u32 = 378;
 ///
 /// # Errors
 ///
-/// [`ModelError`] for a picture without pixels, and where the model fails.
+/// [`ModelError`] for a picture without pixels, where the model fails, and where it is cancelled before the last picture.
 pub fn encode_pictures<P: Borrow<RgbImage> + Sync>(
     model: &Idefics2,
     processor: &ImageProcessor,
     pictures: &[P],
+    cancel: &Cancel,
 ) -> Result<Option<Tensor>, ModelError> {
     // One by one: none is padded for another's sake, and memory does not grow with their number.
     let features = pictures
         .chunks(1)
-        .map(|picture| model.encode_images(&processor.prepare(picture)?))
+        .map(|picture| match cancel.is_cancelled() {
+            true => Err(ModelError::Cancelled),
+            false => model.encode_images(&processor.prepare(picture)?),
+        })
         .collect::<Result<Vec<_>, ModelError>>()?;
     if features.is_empty() {
         return Ok(None);
@@ -43,15 +47,17 @@ pub struct Session<'a> {
     /// Features of the pictures whose tokens come next.
     pictures: Option<Tensor>,
     cache: KvCache,
+    cancel: Cancel,
 }
 
 impl<'a> Session<'a> {
-    /// Begins with the features of all pictures of the prompt.
-    pub fn new(model: &'a Idefics2, pictures: Option<Tensor>) -> Session<'a> {
+    /// Begins with the features of all pictures of the prompt. Once cancelled, it reads nothing more.
+    pub fn new(model: &'a Idefics2, pictures: Option<Tensor>, cancel: Cancel) -> Session<'a> {
         Session {
             model,
             pictures,
             cache: model.new_cache(),
+            cancel,
         }
     }
 }
@@ -59,9 +65,27 @@ impl<'a> Session<'a> {
 impl NextLogits for Session<'_> {
     fn next_logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, BoxError> {
         let pictures = self.pictures.take();
-        let logits = self.model.forward(tokens, pictures.as_ref(), &mut self.cache)?;
+        let logits = read(
+            self.model,
+            tokens,
+            pictures.as_ref(),
+            &mut self.cache,
+            &self.cancel,
+        )?;
         Ok(logits.to_vec1()?)
     }
+}
+
+/// Reads further tokens like [`Idefics2::forward`], as long as it is not cancelled.
+pub(crate) fn read(
+    model: &Idefics2,
+    tokens: &[u32],
+    pictures: Option<&Tensor>,
+    cache: &mut KvCache,
+    cancel: &Cancel,
+) -> Result<Tensor, ModelError> {
+    let logits = model.forward_while(tokens, pictures, cache, &mut |_| !cancel.is_cancelled())?;
+    logits.ok_or(ModelError::Cancelled)
 }
 
 /// Opens what belongs to a model's tokens and pictures, for ViPer's adapters: pictures of at most 448 and at least 378 pixels

@@ -81,8 +81,14 @@ impl Turns {
 }
 
 impl TextModel {
-    /// Reads further rows `(n, width)`, remembering them, and returns what the last layer makes of them.
-    pub fn forward(&self, x: &Tensor, cache: &mut KvCache) -> Result<Tensor, ModelError> {
+    /// Reads further rows `(n, width)`, remembering them, and returns what the last layer makes of them. Asks `go_on` before
+    /// each layer; if it says no, the result is `None`, and some layers remember more than others.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        cache: &mut KvCache,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Tensor>, ModelError> {
         let (n, first) = (x.dim(0)?, cache.len());
         let turns = self.rotary.turns(first, n, x.dtype(), x.device())?;
         let sight = Sight::Causal {
@@ -91,10 +97,13 @@ impl TextModel {
         };
         let mut x = x.clone();
         for (number, layer) in self.layers.iter().enumerate() {
+            if !go_on() {
+                return Ok(None);
+            }
             x = layer.forward(&x, &self.config, &turns, sight, number, cache)?;
         }
         cache.advance(n);
-        Ok(x)
+        Ok(Some(x))
     }
 
     /// The logits after one row `(1, width)` of the last layer: `(tokens,)` in f32.

@@ -11,7 +11,7 @@ pub mod viper;
 
 use image::RgbImage;
 
-use crate::MetricError;
+use crate::{Cancel, MetricError};
 
 /// Knows how to learn from pictures what a person likes.
 pub trait Metric: Send + Sync {
@@ -24,7 +24,21 @@ pub trait Metric: Send + Sync {
     ///
     /// [`MetricError::TooFew`] where a list has too few pictures to learn from, [`MetricError::EmptyImage`] for a picture
     /// without pixels, [`MetricError::Failed`] where a model fails.
-    fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError>;
+    fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError> {
+        self.context_until(liked, disliked, &Cancel::never())
+    }
+
+    /// Learns like [`context`](Metric::context), as long as it is not cancelled; the same goes for the scorer afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`context`](Metric::context), and [`MetricError::Cancelled`].
+    fn context_until(
+        &self,
+        liked: &[RgbImage],
+        disliked: &[RgbImage],
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Scorer>, MetricError>;
 }
 
 /// Rates pictures for one person.
@@ -33,7 +47,8 @@ pub trait Scorer: Send {
     ///
     /// # Errors
     ///
-    /// [`MetricError::EmptyImage`] for a picture without pixels, [`MetricError::Failed`] where a model fails.
+    /// [`MetricError::EmptyImage`] for a picture without pixels, [`MetricError::Failed`] where a model fails,
+    /// [`MetricError::Cancelled`] where nobody wants the score any more.
     fn score(&mut self, query: &RgbImage) -> Result<f32, MetricError>;
 }
 

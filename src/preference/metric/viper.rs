@@ -13,9 +13,9 @@ use image::RgbImage;
 use super::{Metric, Scorer, need_both};
 use crate::idefics2::processor::ImageProcessor;
 use crate::idefics2::prompt::{PromptEncoder, Segment};
-use crate::idefics2::session::{encode_pictures, open_for_viper};
+use crate::idefics2::session::{encode_pictures, open_for_viper, read};
 use crate::idefics2::{Idefics2, KvCache};
-use crate::{MetricError, ModelError, ProcessorError};
+use crate::{Cancel, MetricError, ModelError, ProcessorError};
 
 /// The most pairs of a context: what the adapter was trained with.
 pub const MAX_PAIRS: usize = 8;
@@ -113,11 +113,11 @@ impl Shared {
     }
 
     /// Reads a picture in question after a context.
-    fn score(&self, query: &RgbImage, mut cache: KvCache) -> Result<f32, ModelError> {
+    fn score(&self, query: &RgbImage, mut cache: KvCache, cancel: &Cancel) -> Result<f32, ModelError> {
         let after = self.prompts.end_of_utterance();
         let prompt = self.prompts.encode_after(after, &self.question(false))?;
-        let features = encode_pictures(&self.model, &self.processor, &[query])?;
-        let logits = self.model.forward(&prompt.ids, features.as_ref(), &mut cache)?;
+        let features = encode_pictures(&self.model, &self.processor, &[query], cancel)?;
+        let logits = read(&self.model, &prompt.ids, features.as_ref(), &mut cache, cancel)?;
         let logits: Vec<f32> = logits.to_vec1()?;
         let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NAN);
         // The softmax of two numbers.
@@ -132,7 +132,12 @@ impl Metric for ViperMetric {
 
     /// Reads the context: the first pictures of both lists, as many of one as of the other, at most 8 of each. Both lists
     /// need one at least.
-    fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError> {
+    fn context_until(
+        &self,
+        liked: &[RgbImage],
+        disliked: &[RgbImage],
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Scorer>, MetricError> {
         need_both(liked, disliked)?;
         liked.iter().chain(disliked).try_for_each(check)?;
         let pairs = liked.len().min(disliked.len()).min(MAX_PAIRS);
@@ -142,21 +147,22 @@ impl Metric for ViperMetric {
             .take(pairs)
             .flat_map(|(no, yes)| [no, yes])
             .collect();
-        let cache = self.read(&pictures, pairs).map_err(failed)?;
+        let cache = self.read(&pictures, pairs, cancel).map_err(failed)?;
         Ok(Box::new(ViperScorer {
             shared: self.shared.clone(),
             cache,
+            cancel: cancel.clone(),
         }))
     }
 }
 
 impl ViperMetric {
-    fn read(&self, pictures: &[&RgbImage], pairs: usize) -> Result<KvCache, ModelError> {
+    fn read(&self, pictures: &[&RgbImage], pairs: usize, cancel: &Cancel) -> Result<KvCache, ModelError> {
         let shared = &self.shared;
         let prompt = shared.prompts.encode(&shared.turns(pairs))?;
-        let features = encode_pictures(&shared.model, &shared.processor, pictures)?;
+        let features = encode_pictures(&shared.model, &shared.processor, pictures, cancel)?;
         let mut cache = shared.model.new_cache();
-        shared.model.forward(&prompt.ids, features.as_ref(), &mut cache)?;
+        read(&shared.model, &prompt.ids, features.as_ref(), &mut cache, cancel)?;
         Ok(cache)
     }
 }
@@ -165,12 +171,16 @@ impl ViperMetric {
 struct ViperScorer {
     shared: Arc<Shared>,
     cache: KvCache,
+    cancel: Cancel,
 }
 
 impl Scorer for ViperScorer {
     fn score(&mut self, query: &RgbImage) -> Result<f32, MetricError> {
         check(query)?;
-        let score = self.shared.score(query, self.cache.clone()).map_err(failed)?;
+        let score = self
+            .shared
+            .score(query, self.cache.clone(), &self.cancel)
+            .map_err(failed)?;
         if score.is_nan() {
             let message =
                 "the answer's logits are no numbers; try a precision with more range, such as f32".to_owned();
@@ -189,8 +199,11 @@ fn check(picture: &RgbImage) -> Result<(), MetricError> {
 }
 
 fn failed(error: ModelError) -> MetricError {
-    MetricError::Failed {
-        message: error.to_string(),
+    match error {
+        ModelError::Cancelled => MetricError::Cancelled,
+        error => MetricError::Failed {
+            message: error.to_string(),
+        },
     }
 }
 

@@ -30,8 +30,8 @@ use crate::idefics2::Idefics2;
 use crate::idefics2::prompt::Turn;
 use crate::idefics2::session::open_for_viper;
 use crate::{
-    CommentedImage, ExtractError, Extraction, Extractor, LexiconExtractor, MAX_COMMENT_CHARS, Polarity,
-    Preference, ProcessorError, Vocabulary,
+    Cancel, CommentedImage, ExtractError, Extraction, Extractor, LexiconExtractor, MAX_COMMENT_CHARS,
+    Polarity, Preference, ProcessorError, Vocabulary,
 };
 
 /// A model that looks at pictures and answers.
@@ -40,7 +40,12 @@ trait Viewer: Send + Sync {
     fn fits(&self, turn: &Turn) -> Result<bool, ExtractError>;
 
     /// Answers a turn; tells whether the answer was cut at its longest.
-    fn answer(&self, turn: &Turn, pictures: &[Arc<RgbImage>]) -> Result<(String, bool), ExtractError>;
+    fn answer(
+        &self,
+        turn: &Turn,
+        pictures: &[Arc<RgbImage>],
+        cancel: &Cancel,
+    ) -> Result<(String, bool), ExtractError>;
 }
 
 /// Reads comments with the pictures in view: IDEFICS2 with ViPer's adapter.
@@ -119,9 +124,10 @@ impl VpeExtractor {
         group: &[Piece],
         comments: &[CommentedImage],
         found: &mut BTreeMap<(String, bool), (usize, Preference)>,
+        cancel: &Cancel,
     ) -> Result<(), ExtractError> {
         let (turn, pictures) = turn(group, comments);
-        let (text, cut) = self.viewer.answer(&turn, &pictures)?;
+        let (text, cut) = self.viewer.answer(&turn, &pictures, cancel)?;
         tracing::debug!(
             comments = group.len(),
             pictures = pictures.len(),
@@ -182,7 +188,11 @@ impl Extractor for VpeExtractor {
 
     /// Reads all comments of one person in one turn. Each attribute stands in the extraction of the comment that it most
     /// likely came from, in that one only; what the model puts on both sides stands nowhere.
-    fn extract_all(&self, comments: &[CommentedImage]) -> Result<Vec<Extraction>, ExtractError> {
+    fn extract_until(
+        &self,
+        comments: &[CommentedImage],
+        cancel: &Cancel,
+    ) -> Result<Vec<Extraction>, ExtractError> {
         for comment in comments {
             let chars = comment.text.chars().count();
             if chars > MAX_COMMENT_CHARS {
@@ -194,7 +204,10 @@ impl Extractor for VpeExtractor {
         }
         let mut found = BTreeMap::new();
         for group in self.groups(comments)? {
-            self.read(&group, comments, &mut found)?;
+            if cancel.is_cancelled() {
+                return Err(ExtractError::Cancelled);
+            }
+            self.read(&group, comments, &mut found, cancel)?;
         }
         let mut extractions = vec![Extraction::default(); comments.len()];
         for ((attribute, liked), (place, preference)) in &found {

@@ -23,7 +23,12 @@ impl Viewer for Script {
         Ok(words(turn).chars().count() <= self.letters)
     }
 
-    fn answer(&self, turn: &Turn, pictures: &[Arc<RgbImage>]) -> Result<(String, bool), ExtractError> {
+    fn answer(
+        &self,
+        turn: &Turn,
+        pictures: &[Arc<RgbImage>],
+        _: &Cancel,
+    ) -> Result<(String, bool), ExtractError> {
         let shown = turn.content.iter().filter(|part| **part == Part::Image).count();
         assert_eq!(shown, pictures.len());
         self.turns.lock().unwrap().push((words(turn), shown));
@@ -234,7 +239,7 @@ fn answers_have_the_references_tokens() {
     let model = tiny();
     let processor = ImageProcessor::from_folder(&folder()).unwrap();
     let pictures = [picture(150, 40, 0), picture(33, 33, 1), picture(61, 130, 2)];
-    let features = encode_pictures(&model, &processor, &pictures).unwrap();
+    let features = encode_pictures(&model, &processor, &pictures, &Cancel::never()).unwrap();
     let mut different = BTreeSet::new();
     for case in golden["answers"].as_array().unwrap() {
         let expected: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
@@ -243,7 +248,7 @@ fn answers_have_the_references_tokens() {
             repetition_penalty: case["penalty"].as_f64().unwrap() as f32,
             ..GenerationConfig::default()
         };
-        let mut session = Session::new(&model, features.clone());
+        let mut session = Session::new(&model, features.clone(), Cancel::never());
         let answer = generate(&mut session, &prompt, &config, Controls::default()).unwrap();
         assert_eq!(answer.tokens, expected, "{}", case["penalty"]);
         different.insert(expected);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::Viewer;
-use crate::ExtractError;
 use crate::generation::{BoxError, Controls, Finish, GenerationConfig, TokenConstraint, generate};
 use crate::idefics2::Idefics2;
 use crate::idefics2::processor::ImageProcessor;
 use crate::idefics2::prompt::{PromptEncoder, Turn};
 use crate::idefics2::session::{Session, encode_pictures};
+use crate::{Cancel, ExtractError};
 
 /// The longest answer, in tokens.
 const MAX_NEW_TOKENS: usize = 2_000;
@@ -40,10 +40,15 @@ impl Idefics2Viewer {
         }
     }
 
-    fn generated(&self, turn: &Turn, pictures: &[Arc<RgbImage>]) -> Result<(String, bool), BoxError> {
+    fn generated(
+        &self,
+        turn: &Turn,
+        pictures: &[Arc<RgbImage>],
+        cancel: &Cancel,
+    ) -> Result<(String, bool), BoxError> {
         let prompt = self.prompts.chat(std::slice::from_ref(turn))?;
-        let features = encode_pictures(&self.model, &self.processor, pictures)?;
-        let mut session = Session::new(&self.model, features);
+        let features = encode_pictures(&self.model, &self.processor, pictures, cancel)?;
+        let mut session = Session::new(&self.model, features, cancel.clone());
         let mut words = WordsOnly(self.prompts.image_tokens());
         let positions = self.model.config().text.max_position_embeddings;
         let config = GenerationConfig {
@@ -74,8 +79,17 @@ impl Viewer for Idefics2Viewer {
         Ok(prompt.ids.len() + ROOM.min(window / 4) <= window)
     }
 
-    fn answer(&self, turn: &Turn, pictures: &[Arc<RgbImage>]) -> Result<(String, bool), ExtractError> {
-        self.generated(turn, pictures).map_err(failed)
+    fn answer(
+        &self,
+        turn: &Turn,
+        pictures: &[Arc<RgbImage>],
+        cancel: &Cancel,
+    ) -> Result<(String, bool), ExtractError> {
+        let generated = self.generated(turn, pictures, cancel);
+        generated.map_err(|error| match cancel.is_cancelled() {
+            true => ExtractError::Cancelled,
+            false => failed(error),
+        })
     }
 }
 

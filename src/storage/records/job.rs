@@ -153,6 +153,9 @@ pub struct Ranking {
     /// Disliked pictures it learned from.
     #[serde(default)]
     pub disliked: usize,
+    /// Where rating took too long, the seconds that it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_time_s: Option<u64>,
 }
 
 /// Is one attribute that took part in a picture.

@@ -28,6 +28,9 @@ pub struct OnboardingRecord {
     /// Whether the person wants to see more images although they are expected to tell little.
     #[serde(default)]
     pub keep_asking: bool,
+    /// Attributes that the person took out by hand and has not named since: reading the comments anew does not bring them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
     /// The part of the conversation it is in.
     pub state: OnboardingState,
     /// When it began, in milliseconds since 1970.
@@ -48,6 +51,9 @@ pub struct Answer {
     /// Whether the words are still to be read, because the extractor failed when they came.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unread: bool,
+    /// Whether what was understood comes from reading all comments together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub together: bool,
 }
 
 /// Names the parts of the conversation.

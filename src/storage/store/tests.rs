@@ -74,6 +74,7 @@ fn onboarding(user: u64) -> OnboardingRecord {
         current_message: Some(4),
         heard: None,
         keep_asking: false,
+        removed: Vec::new(),
         state: OnboardingState::Asking,
         started_at: 12,
     }

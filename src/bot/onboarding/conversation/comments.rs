@@ -3,7 +3,8 @@
 use tastemaker_preference::{CommentedImage, Extraction, MAX_COMMENT_CHARS};
 use tastemaker_storage::{Answer, OnboardingState};
 
-use super::{Note, Outcome, Reading, Step, ToRead};
+use super::{Note, Outcome, Reading, Said, Step, ToRead};
+use crate::bot::gallery::Gallery;
 
 impl<'a> Step<'a> {
     pub(super) fn comment(&mut self, text: &str) -> Result<Outcome, Box<ToRead>> {
@@ -15,7 +16,7 @@ impl<'a> Step<'a> {
         Ok(match self.read(&image, words)? {
             // Without knowing what was said there is no next image to choose: the conversation stays at this one.
             Note::Unread => Outcome::Say(Note::Unread),
-            note => self.advance(note),
+            note => self.advance(note)?,
         })
     }
 
@@ -32,7 +33,7 @@ impl<'a> Step<'a> {
             return Ok(Outcome::Nothing);
         }
         let note = self.read(&image, joined(earlier.as_deref(), text))?;
-        Ok(self.told(note))
+        self.told(note)
     }
 
     /// Words in the review are about taste as such.
@@ -46,9 +47,10 @@ impl<'a> Step<'a> {
                 comment: Some(text),
                 extraction: read.cloned().unwrap_or_default(),
                 unread: read.is_none(),
+                together: false,
             });
         }
-        Ok(self.told(note))
+        self.told(note)
     }
 
     /// Reads the first of the words that could not be read when they came.
@@ -71,59 +73,66 @@ impl<'a> Step<'a> {
         let current = self.record.images.get(self.record.index) == Some(&image);
         Ok(match note {
             Note::Unread => Outcome::Say(note),
-            note if current && self.record.state == OnboardingState::Asking => self.advance(note),
-            note => self.told(note),
+            note if current && self.record.state == OnboardingState::Asking => self.advance(note)?,
+            note => self.told(note)?,
         })
     }
 
     /// Reads the words on an image and writes them down instead of earlier ones.
     fn read(&mut self, image: &str, words: String) -> Result<Note, Box<ToRead>> {
         let (text, cut) = bounded(&words);
-        let image_attributes = self
-            .around
-            .gallery
-            .get(image)
-            .map(|it| it.attributes.clone())
-            .unwrap_or_default();
-        let comment = CommentedImage {
-            text: text.clone(),
-            image_attributes,
-            ..CommentedImage::default()
-        };
+        let comment = on_image(self.around.gallery, image, text.clone());
         let read = self.reading(comment, Some(image))?;
         self.put(Answer {
             image: image.to_owned(),
             comment: Some(text),
             extraction: read.cloned().unwrap_or_default(),
             unread: read.is_none(),
+            together: false,
         });
         Ok(note(read, cut))
     }
 
     /// Returns what a comment was read as, nothing if reading failed; asks for the reading if there was none.
     fn reading(
-        &self,
+        &mut self,
         comment: CommentedImage,
         image: Option<&str>,
     ) -> Result<Option<&'a Extraction>, Box<ToRead>> {
         match self.around.reading {
-            Reading::Done(extraction) => Ok(Some(extraction)),
+            Reading::Done(extraction) => {
+                let named = extraction.liked.iter().chain(&extraction.disliked);
+                for preference in named {
+                    self.record.removed.retain(|it| *it != preference.attribute);
+                }
+                Ok(Some(extraction))
+            }
             Reading::Failed => Ok(None),
-            Reading::NotYet => Err(Box::new(ToRead {
+            Reading::NotYet => Err(Box::new(ToRead::One(Said {
                 comment,
                 image: image.map(str::to_owned),
-            })),
+            }))),
         }
     }
 
     /// Tells a note where the conversation stands.
-    fn told(&mut self, note: Note) -> Outcome {
-        match (self.record.state, &note) {
+    fn told(&mut self, note: Note) -> Result<Outcome, Box<ToRead>> {
+        Ok(match (self.record.state, &note) {
             (_, Note::Unread) => Outcome::Say(note),
-            (OnboardingState::Review, _) => self.review(note),
+            (OnboardingState::Review, _) => self.review(note)?,
             (OnboardingState::Editing, _) => self.edit(note),
             _ => Outcome::Say(note),
-        }
+        })
+    }
+}
+
+/// Puts words together with what is known of the image they are about.
+pub(super) fn on_image(gallery: &Gallery, image: &str, text: String) -> CommentedImage {
+    let known = gallery.get(image).map(|it| it.attributes.clone());
+    CommentedImage {
+        text,
+        image_attributes: known.unwrap_or_default(),
+        ..CommentedImage::default()
     }
 }
 

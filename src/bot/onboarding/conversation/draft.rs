@@ -30,6 +30,11 @@ pub(super) fn remove(record: &mut OnboardingRecord, attributes: &[String]) {
         answer.extraction.liked.retain(stays);
         answer.extraction.disliked.retain(stays);
     }
+    for attribute in attributes {
+        if !record.removed.contains(attribute) {
+            record.removed.push(attribute.clone());
+        }
+    }
 }
 
 /// Adds attributes in any words, between commas or line breaks. They win over what was said before.
@@ -71,6 +76,7 @@ pub(super) fn add(record: &mut OnboardingRecord, liked: &str, disliked: &str) {
                 comment: Some(words.to_owned()),
                 extraction,
                 unread: false,
+                together: false,
             });
         }
     }

@@ -63,6 +63,11 @@ pub(in crate::bot::onboarding) enum Note {
     },
     /// Nothing left to show would tell much; with what there is to say of the image before.
     Enough(Box<Note>),
+    /// All comments were read together; with what there is to say of the image before.
+    Together(Box<Note>),
+    /// They could not be read together, so that each counts as it was read alone; with what there is to say of the image
+    /// before.
+    NotTogether(Box<Note>),
     /// What changed in the draft.
     Changed(Vec<Change>),
     /// There is nothing before the first image.

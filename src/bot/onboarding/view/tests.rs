@@ -6,7 +6,7 @@ use tastemaker_preference::{Extractor, LexiconExtractor};
 use tastemaker_storage::OnboardingState;
 
 use super::super::conversation::tests::gallery;
-use super::super::conversation::{Input, Reading, Surroundings, begin, step};
+use super::super::conversation::{Input, Reading, Surroundings, ToRead, Together, begin, step};
 use super::*;
 
 fn conversation(inputs: &[Input]) -> OnboardingRecord {
@@ -14,13 +14,17 @@ fn conversation(inputs: &[Input]) -> OnboardingRecord {
     let around = Surroundings {
         gallery: &gallery,
         reading: Reading::NotYet,
+        together: Together::Off,
         images: 3,
         now: 1_760_000_000_000,
     };
     let mut record = begin(1, 2, &around);
     for input in inputs {
         if let Err(wanted) = step(&mut record, input.clone(), &around) {
-            let read = extractor.extract(&wanted.comment).unwrap();
+            let ToRead::One(said) = *wanted else {
+                unreachable!("nothing is read together")
+            };
+            let read = extractor.extract(&said.comment).unwrap();
             let reading = Reading::Done(&read);
             step(&mut record, input.clone(), &Surroundings { reading, ..around }).unwrap();
         }

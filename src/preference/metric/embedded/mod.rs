@@ -22,7 +22,7 @@ pub use probes::{FACTORS, KERNEL, PROBES, Probes, ProbesError};
 pub use taste::{Kernel, Taste};
 
 use super::{Metric, Scorer, need_both};
-use crate::MetricError;
+use crate::{Cancel, MetricError};
 
 /// Is the metric that is part of the program.
 #[derive(Debug, Clone)]
@@ -58,16 +58,25 @@ impl Metric for EmbeddedMetric {
         "embedded"
     }
 
-    fn context(&self, liked: &[RgbImage], disliked: &[RgbImage]) -> Result<Box<dyn Scorer>, MetricError> {
+    fn context_until(
+        &self,
+        liked: &[RgbImage],
+        disliked: &[RgbImage],
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Scorer>, MetricError> {
         need_both(liked, disliked)?;
         let mut looks = Vec::with_capacity(liked.len() + disliked.len());
         for picture in liked.iter().chain(disliked) {
+            if cancel.is_cancelled() {
+                return Err(MetricError::Cancelled);
+            }
             looks.push(self.probes.look(&features(picture)?));
         }
         let likes: Vec<bool> = (0..looks.len()).map(|at| at < liked.len()).collect();
         Ok(Box::new(EmbeddedScorer {
             probes: Arc::clone(&self.probes),
             taste: Taste::fit(looks, &likes, KERNEL),
+            cancel: cancel.clone(),
         }))
     }
 }
@@ -76,10 +85,14 @@ impl Metric for EmbeddedMetric {
 struct EmbeddedScorer {
     probes: Arc<Probes>,
     taste: Taste,
+    cancel: Cancel,
 }
 
 impl Scorer for EmbeddedScorer {
     fn score(&mut self, query: &RgbImage) -> Result<f32, MetricError> {
+        if self.cancel.is_cancelled() {
+            return Err(MetricError::Cancelled);
+        }
         Ok(self.taste.score(&self.probes.look(&features(query)?)))
     }
 }

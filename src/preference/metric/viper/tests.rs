@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 
 use super::*;
@@ -65,7 +67,8 @@ fn the_kept_context_scores_as_if_it_were_read_anew() {
         segments.extend(shared.question(false));
         let prompt = shared.prompts.encode(&segments).unwrap();
         let pictures = [&disliked[0], &liked[0], &disliked[1], &liked[1], &query];
-        let features = encode_pictures(&shared.model, &shared.processor, &pictures).unwrap();
+        let features =
+            encode_pictures(&shared.model, &shared.processor, &pictures, &Cancel::never()).unwrap();
         let mut cache = shared.model.new_cache();
         let logits = shared
             .model
@@ -89,6 +92,25 @@ fn the_longer_list_is_used_as_far_as_the_shorter_one_reaches() {
     assert_eq!(score(&liked, &disliked[..1]), score(&liked[..1], &disliked[..1]));
     assert_ne!(score(&liked, &disliked), score(&liked[..1], &disliked[..1]));
     assert_eq!(metric.name(), "viper");
+}
+
+#[test]
+fn rating_ends_when_it_is_cancelled_in_the_context_and_in_a_score() {
+    let metric = metric();
+    let (liked, disliked) = context(2);
+    // Asked before each picture and each layer; says yes from the given question on.
+    let after = |questions: usize| {
+        let asked = AtomicUsize::new(0);
+        Cancel::when(move || asked.fetch_add(1, Ordering::Relaxed) >= questions)
+    };
+    for questions in [0, 3, 5] {
+        let cancelled = metric.context_until(&liked, &disliked, &after(questions)).err();
+        assert!(matches!(cancelled, Some(MetricError::Cancelled)), "{questions}");
+    }
+    // Four pictures and two layers of one chunk are the context's.
+    let mut scorer = metric.context_until(&liked, &disliked, &after(7)).unwrap();
+    let score = scorer.score(&picture(50, 64, 31));
+    assert!(matches!(score, Err(MetricError::Cancelled)), "{score:?}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn fill(store: &Store, user: u64, first_job: u64) {
         comment: Some(format!("words of {user}")),
         extraction: Default::default(),
         unread: false,
+        together: false,
     });
     store.put_onboarding(&conversation).unwrap();
     store.set_dm_closed(user, true).unwrap();
