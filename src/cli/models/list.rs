@@ -152,7 +152,7 @@ mod tests {
         assert_eq!((entry.here, entry.configured), ("yes", true));
         let text = for_people(&[entry]);
         let line = text.lines().nth(1).unwrap();
-        assert!(line.starts_with("→  embedded  128×128  yes"), "{text}");
+        assert!(line.starts_with("→  embedded  256×256  yes"), "{text}");
     }
 
     #[test]
