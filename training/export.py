@@ -66,6 +66,10 @@ def main() -> None:
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
+    for path in out.glob("*/config.json"):  # where the parts lay on this machine is nobody's business
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2) + "\n")
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     print(f"{size / 2**20:.1f} MiB in {out}")

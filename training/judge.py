@@ -21,14 +21,14 @@ from make_data import read_shard, some_subjects
 from renderer.picture import STYLES, Spec
 from torch import nn
 
-SIDE = 96
+SIDE = 64
 NONE = "none"
 
 
 class Judge(nn.Module):
-    """A small residual network on 96x96 pictures, with the names of what it tells."""
+    """A small residual network on 64x64 pictures, with the names of what it tells."""
 
-    def __init__(self, nouns: tuple[str, ...], styles: dict[str, tuple[str, ...]], width: int = 32):
+    def __init__(self, nouns: tuple[str, ...], styles: dict[str, tuple[str, ...]], width: int = 24):
         super().__init__()
         self.nouns, self.styles = tuple(nouns), {f: (NONE, *values) for f, values in styles.items()}
         self.first = nn.Conv2d(3, width, 5, 2, 2)
@@ -39,7 +39,7 @@ class Judge(nn.Module):
         self.style = nn.ModuleDict({f: nn.Linear(2 * widths[-1], len(v)) for f, v in self.styles.items()})
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the logits of the subject and of every factor for pixels in -1..1, (n, 3, 96, 96)."""
+        """Return the logits of the subject and of every factor for pixels in -1..1, (n, 3, 64, 64)."""
         x = self.first(pixels)
         for block in self.blocks:
             x = block(x)
@@ -73,7 +73,7 @@ class _Block(nn.Module):
 
 
 def shrink(images) -> torch.Tensor:
-    """Return pictures as float tensors (n, 3, 96, 96) in -1..1."""
+    """Return pictures as float tensors (n, 3, 64, 64) in -1..1."""
     small = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images])
     return torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
 
