@@ -25,8 +25,13 @@ from renderer.picture import STYLES, Spec, random_content, render, subjects
 CHANCES = {"palette": 0.3, "light": 0.25, "medium": 0.45}
 RARE = 0.07
 SMALL = 128
-# What the first released model knew: so many subjects, and these styles.
-FIRST_SUBJECTS = 36
+# What the first released model knew: these subjects and styles.
+FIRST_SUBJECTS = (
+    *("cat", "dog", "fox", "rabbit", "bear", "panda", "elephant", "lion", "horse", "owl", "penguin", "flamingo"),
+    *("butterfly", "turtle", "frog", "fish", "whale", "octopus", "mushroom", "cactus", "sunflower", "tulip", "rose"),
+    *("palm tree", "tree", "strawberry", "pineapple", "car", "rocket", "sailboat", "castle", "house", "lighthouse"),
+    *("snowman", "robot", "teapot"),
+)
 FIRST_STYLES = (
     *(
         "minimal",
@@ -92,12 +97,10 @@ def some_styles(which: str) -> dict[str, tuple[str, ...]]:
 
 def some_subjects(count: int) -> tuple[str, ...]:
     """Return so many subjects: those of the first model, then others spread evenly over all; 0 is all of them."""
-    nouns = subjects()
-    if not count or count >= len(nouns):
-        return nouns
-    rest = nouns[FIRST_SUBJECTS:]
-    picks = np.linspace(0, len(rest) - 1, max(0, count - FIRST_SUBJECTS)).round().astype(int)
-    return nouns[: min(count, FIRST_SUBJECTS)] + tuple(rest[i] for i in picks)
+    rest = [noun for noun in subjects() if noun not in FIRST_SUBJECTS]
+    count = min(count or len(subjects()), len(subjects()))
+    picks = np.linspace(0, len(rest) - 1, max(0, count - len(FIRST_SUBJECTS))).round().astype(int)
+    return FIRST_SUBJECTS[:count] + tuple(rest[i] for i in picks)
 
 
 def fit(args) -> None:

@@ -131,7 +131,7 @@ def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, 
 def first_caption(rng) -> str:
     """Return a caption of what the first released model knew, in its main words."""
     scene = FIRST_SCENES[int(rng.integers(len(FIRST_SCENES)))] if rng.random() < 0.6 else "plain"
-    body = captions.content(Spec((Thing(subjects()[int(rng.integers(FIRST_SUBJECTS))]),), scene=scene), rng, wild=False)
+    body = captions.content(Spec((Thing(FIRST_SUBJECTS[int(rng.integers(len(FIRST_SUBJECTS)))]),), scene=scene), rng, wild=False)
     words = [w[0] for values in captions.style_words().values() for v, w in values.items() if v in FIRST_STYLES]
     chosen = [words[i] for i in rng.choice(len(words), int(rng.integers(0, 4)), replace=False)]
     if rng.random() < 0.15:

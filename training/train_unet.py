@@ -65,7 +65,7 @@ class Probe:
 
     def __init__(self, pattern: str, conditioner: Conditioner, nouns, count: int):
         self.sets = {}
-        old = set(nouns[:FIRST_SUBJECTS])
+        old = set(FIRST_SUBJECTS)
         specs, data = read_shard(pattern.format("plain"))
         single = [i for i, s in enumerate(specs) if len(s.things) == 1]
         for kind, rows in (
@@ -121,7 +121,8 @@ def _renamed(spec: Spec, noun: str) -> Spec:
 
 def sheet(unet, conditioner, codec, side: int, nouns, path: Path) -> None:
     """Draw a sheet of pictures with the linear codec: subjects, plain and under style words."""
-    picks = [*nouns[:FIRST_SUBJECTS:9], *nouns[FIRST_SUBJECTS :: max(1, (len(nouns) - FIRST_SUBJECTS) // 12)]][:16]
+    first, others = nouns[: len(FIRST_SUBJECTS)], nouns[len(FIRST_SUBJECTS) :]
+    picks = [*first[::9], *others[:: max(1, len(others) // 12)]][:16]
     styles = [w[0] for values in captions.style_words().values() for w in values.values()]
     prompts = [captions.article(noun) for noun in picks]
     prompts += [f"{captions.article(nouns[i % 5])}, {styles[(7 * i) % len(styles)]}" for i in range(8)]
