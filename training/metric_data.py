@@ -3,7 +3,8 @@
     python metric_data.py --out data/metric
 
 Each set is one file of raw pixels (`train.rgb`: count x 128 x 128 x 3 bytes) and one of specifications (`train.jsonl`). The
-two sets share no subject and no seed: what is measured is how well looks are known on things never seen.
+two sets share no subject and no seed: what is measured is how well looks are known on things never seen. Styles are those
+that the released probes tell apart, which are the ones that the embedded model knows.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from make_data import random_spec
+from make_data import random_spec, some_styles
 from renderer.picture import render, subjects
 
 HELD_OUT_SUBJECTS, SIDE = 10, 128
@@ -29,19 +30,20 @@ def main() -> None:
     args = parser.parse_args()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
+    styles = some_styles("first")
     held_out = set(np.random.default_rng(args.seed).permutation(subjects())[:HELD_OUT_SUBJECTS].tolist())
     for number, (name, count) in enumerate((("train", args.train), ("test", args.test)), 1):
         rng = np.random.default_rng(args.seed + number)
         start = time.time()
         with open(out / f"{name}.rgb", "wb") as pixels, open(out / f"{name}.jsonl", "w") as labels:
             for index in range(count):
-                spec = random_spec("mixed" if rng.random() < 0.2 else "styled", rng)
+                spec = random_spec("mixed" if rng.random() < 0.2 else "styled", rng, styles=styles)
                 while any((thing.subject in held_out) != (name == "test") for thing in spec.things):
-                    spec = random_spec("styled", rng)
+                    spec = random_spec("styled", rng, styles=styles)
                 image, _ = render(spec, (args.seed + number) * 1_000_000 + index, SIDE, SIDE)
                 pixels.write(image.tobytes())
-                styles = {factor: value for factor, value, _ in spec.styles}
-                labels.write(json.dumps({"subject": spec.things[0].subject, "scene": spec.scene, **styles}) + "\n")
+                looks = {factor: value for factor, value, _ in spec.styles}
+                labels.write(json.dumps({"subject": spec.things[0].subject, "scene": spec.scene, **looks}) + "\n")
         print(name, count, "pictures in", round(time.time() - start), "s", flush=True)
 
 
