@@ -12,7 +12,7 @@
 //! - `tastemaker-storage` (`src/storage/`): what is kept: profiles, conversations, jobs, pictures.
 //! - `tastemaker-sandbox` (`src/sandbox/`): a local server that speaks Discord's protocol, for the demo and the tests.
 //!
-//! Around them: [`config`] (layered settings), [`extractors`] (what reads comments, by name), [`catalogue`] (checkpoints by name), [`receipt`] (how a picture was made, inside its PNG), [`seeing`] (the model that sees pictures), [`perception`] (extractor and metric of the bot, opened together), [`telemetry`] (logs)
+//! Around them: [`config`] (layered settings), [`extractors`] (what reads comments, by name), [`catalogue`] (checkpoints by name), [`receipt`] (how a picture was made, inside its PNG), [`seeing`] (the model that sees pictures), [`eyes`] (the small one that comes along and says what they look like), [`perception`] (extractor and metric of the bot, opened together), [`telemetry`] (logs)
 //! and [`cli`] (one file a subcommand).
 
 pub mod bot;
@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod extractors;
+pub mod eyes;
 pub mod perception;
 pub mod receipt;
 pub mod seeing;

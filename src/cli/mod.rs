@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod demo;
+pub mod describe;
 pub mod eval;
 pub mod extract;
 pub mod imagine;
@@ -52,6 +53,8 @@ enum Command {
     Score(Box<score::ScoreArgs>),
     /// Draw the pictures of the onboarding with any model.
     Onboarding(onboarding::OnboardingArgs),
+    /// Tell which visual attributes pictures have.
+    Describe(describe::DescribeArgs),
     /// List, download and check the checkpoints that pictures are made with.
     Models(models::ModelsArgs),
 }
@@ -79,6 +82,9 @@ impl Cli {
             Command::Score(args) => tokio::task::spawn_blocking(move || score::run(&args)).await?,
             Command::Onboarding(args) => {
                 tokio::task::spawn_blocking(move || onboarding::run(args, &config)).await?
+            }
+            Command::Describe(args) => {
+                tokio::task::spawn_blocking(move || describe::run(&args, &config)).await?
             }
             Command::Models(args) => models::run(args, config).await,
         }

@@ -14,6 +14,7 @@
 //! | [`variation`] | nearby pictures of the same seed |
 //! | [`preview`] | rough pictures of unfinished latents |
 //! | [`safety`] | the check of finished pictures |
+//! | [`DualEncoder`] | how well a picture and a text go together |
 //! | [`conditioning`] | the formulas by which preferences enter |
 //! | [`schedulers`] | the samplers, one file each |
 //! | `text` | tokenizer, long texts, cache of encoded texts |
@@ -42,6 +43,7 @@ mod checkpoint;
 pub mod conditioning;
 mod config;
 pub mod device;
+mod dual;
 pub mod error;
 mod folder;
 #[cfg(test)]
@@ -66,6 +68,7 @@ mod weights;
 
 pub use config::{PredictionType, SchedulerOverrides, TimestepSpacing};
 pub use device::{DeviceChoice, Precision};
+pub use dual::{Direction, DualEncoder};
 pub use error::DiffusionError;
 pub use lora::Lora;
 pub use manifest::ModelManifest;

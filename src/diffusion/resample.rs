@@ -12,6 +12,8 @@ const PRECISION: u32 = 22;
 /// A reconstruction filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filter {
+    /// A triangle, one pixel to each side.
+    Bilinear,
     /// Keys' cubic with a = −0.5, two pixels to each side.
     Bicubic,
     /// A sinc windowed by a sinc, three pixels to each side.
@@ -21,6 +23,7 @@ pub(crate) enum Filter {
 impl Filter {
     fn support(self) -> f64 {
         match self {
+            Self::Bilinear => 1.0,
             Self::Bicubic => 2.0,
             Self::Lanczos => 3.0,
         }
@@ -28,6 +31,7 @@ impl Filter {
 
     fn value(self, x: f64) -> f64 {
         match self {
+            Self::Bilinear => (1.0 - x.abs()).max(0.0),
             Self::Bicubic => {
                 const A: f64 = -0.5;
                 let x = x.abs();
@@ -121,7 +125,7 @@ mod tests {
     #[test]
     fn an_even_picture_stays_even_at_any_size() {
         let grey = RgbImage::from_pixel(13, 7, image::Rgb([90, 0, 255]));
-        for filter in [Filter::Bicubic, Filter::Lanczos] {
+        for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
             for (width, height) in [(1, 1), (5, 7), (13, 20), (64, 3)] {
                 let resized = resize(&grey, width, height, filter);
                 assert_eq!(resized.dimensions(), (width, height));

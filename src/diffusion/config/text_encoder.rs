@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{read_object, require, require_multiple, require_positive, typed, unsupported};
-use crate::error::Result;
+use crate::error::{DiffusionError, Result};
 use crate::ops::Activation;
 
 /// Sizes of a CLIP text encoder.
@@ -65,6 +65,22 @@ impl TextEncoderConfig {
     /// Reads a text encoder's `config.json`.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_object(path, read_object(path)?)
+    }
+
+    /// Reads the text part of a dual encoder's `config.json` (a CLIPConfig); the projection is that of both parts.
+    pub fn read_part(path: &Path) -> Result<Self> {
+        let whole = read_object(path)?;
+        require(path, &whole, &[("model_type", &[json!("clip")])])?;
+        let Some(Value::Object(part)) = whole.get("text_config") else {
+            return Err(DiffusionError::malformed(path, "has no `text_config`"));
+        };
+        let mut part = part.clone();
+        part.insert("architectures".into(), json!(["CLIPTextModelWithProjection"]));
+        part.insert(
+            "projection_dim".into(),
+            whole.get("projection_dim").cloned().unwrap_or_default(),
+        );
+        Self::from_object(path, part)
     }
 
     /// Checks settings read from `path`, which errors name.

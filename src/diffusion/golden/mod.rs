@@ -2,6 +2,7 @@
 
 mod around;
 mod batching;
+mod dual;
 mod families;
 mod from_pictures;
 mod loras;
