@@ -52,7 +52,7 @@ async fn comments_are_read_one_by_one_and_at_the_end_together() {
     let mut world = World::with(|config| sees(config, &checkpoint)).await;
     let ada = world.sandbox.user("Ada");
     let (dm, _) = begin(&world, &ada).await;
-    let second = says(&ada, dm, "I love how wet the paint looks", shows(2)).await;
+    let second = says(&ada, dm, "I love how calm this feels", shows(2)).await;
     assert!(
         second.content.contains("Liked: watercolour") && second.content.contains("Not for you: neon colours"),
         "{}",
