@@ -9,7 +9,7 @@ among others. On few computations this learns far more than both towers at once.
 
 Shards need small pictures (`make_data.py --small`); those named `valid-*` choose the thresholds and give the accuracies and are not
 trained on, those of the judge are left alone. `--export FOLDER` writes transformers' CLIPModel in float16, the tensor `logit_bias`
-beside its weights, the tokenizer and `attributes.toml`. Resumable like the other trainings.
+beside its weights and `attributes.toml`. Resumable like the other trainings.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import functools
 import glob
 import json
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -213,15 +212,13 @@ def told(row: dict) -> bool:
     return enough and row["found"] > 0 and row["precision"] >= LEAST_PRECISION
 
 
-def export(eyes: Eyes, tokenizer: str, table: list[dict], folder: Path) -> None:
-    """Write the folder that the bot and transformers load."""
+def export(eyes: Eyes, table: list[dict], folder: Path) -> None:
+    """Write the folder that the bot and transformers load; the tokenizer is the model's and stays with it."""
     folder.mkdir(parents=True, exist_ok=True)
     eyes.model.half().save_pretrained(folder)
     weights = load_file(folder / "model.safetensors")
     weights["logit_bias"] = eyes.logit_bias.detach().float().cpu().half()
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(Path(tokenizer) / name, folder / name)
     lines = [
         "# The attributes that the eyes can tell: P(picture has it) >= threshold means that it shows.",
         "# Thresholds were chosen on half of the held-out rendered pictures, the figures are from the other half. found: share of the",
@@ -341,7 +338,7 @@ def finish(eyes, tokenizer, held: SmallPictures, args, out: Path) -> None:
         f"{len(table)} attributes on {len(held.specs)} held-out pictures: {means}; {sum(map(told, table))} can be told"
     )
     if args.export:
-        export(eyes.cpu(), args.tokenizer, table, Path(args.export))
+        export(eyes.cpu(), table, Path(args.export))
 
 
 if __name__ == "__main__":

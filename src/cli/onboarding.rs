@@ -1,6 +1,6 @@
 //! `tastemaker onboarding render`: the pictures of the onboarding, drawn by any model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -153,6 +153,16 @@ fn wanted<'a>(
             "there is no image `{unknown}` in the set; there are {}",
             ids.join(", ")
         );
+    }
+    let mut files = BTreeMap::new();
+    for image in set.images() {
+        if let Some(other) = files.insert(file_of(image), &image.id) {
+            bail!(
+                "`{other}` and `{}` would both be drawn into {}; give one of them another id",
+                image.id,
+                file_of(image)
+            );
+        }
     }
     let only: BTreeSet<&str> = only.iter().map(String::as_str).collect();
     let mut wanted = Vec::new();
@@ -328,6 +338,11 @@ mod tests {
             "{unknown}"
         );
         assert!(refused(&["--only", "moon"]).contains("no `prompt` for moon"));
+        let path = from.path().join("manifest.toml");
+        let manifest = fs::read_to_string(&path).unwrap();
+        fs::write(&path, manifest.replace("id = \"moon\"", "id = \"red_boat\"")).unwrap();
+        let twice = refused(&[]);
+        assert!(twice.contains("`red boat` and `red_boat`"), "{twice}");
         assert!(
             format!(
                 "{:#}",

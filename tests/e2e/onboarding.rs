@@ -3,7 +3,7 @@
 use serde_json::json;
 use tastemaker_sandbox::model::Message;
 use tastemaker_sandbox::{ChannelId, User};
-use tastemaker_storage::ProfileRecord;
+use tastemaker_storage::{OnboardingRecord, ProfileRecord};
 
 use crate::support::{Acts, PATIENCE, World};
 
@@ -19,6 +19,11 @@ pub fn offers(button: &str) -> impl Fn(&Message) -> bool {
 
 pub fn profile(world: &World, user: &User) -> Option<ProfileRecord> {
     world.bot().app().store.profile(user.id().get()).unwrap()
+}
+
+/// The conversation that a person has open, as it is written down.
+pub fn open_round(world: &World, user: &User) -> Option<OnboardingRecord> {
+    world.bot().app().store.onboarding(user.id().get()).unwrap()
 }
 
 /// Begins in the guild; returns the direct-message channel and the first image.
@@ -112,15 +117,7 @@ async fn a_newcomer_comments_reviews_and_keeps() {
     assert!(kept.content.contains("/imagine") && kept.part("Undo").is_none());
     let stored = profile(&world, &ada).unwrap().profile;
     assert!(stored.vp_plus().contains("pastel colours") && stored.vp_minus().contains("neon colours"));
-    assert!(
-        world
-            .bot()
-            .app()
-            .store
-            .onboarding(ada.id().get())
-            .unwrap()
-            .is_none()
-    );
+    assert!(open_round(&world, &ada).is_none());
     world.finish().await;
 }
 
@@ -253,15 +250,7 @@ async fn stop_pauses_and_the_command_goes_on() {
     ada.click(&second, "Drop this round").unwrap();
     ada.sees(dm, |message| message.content.starts_with("Dropped"))
         .await;
-    assert!(
-        world
-            .bot()
-            .app()
-            .store
-            .onboarding(ada.id().get())
-            .unwrap()
-            .is_none()
-    );
+    assert!(open_round(&world, &ada).is_none());
     assert!(profile(&world, &ada).is_none());
     says(&ada, dm, "hello there", offers("Show me pictures")).await;
     world.finish().await;

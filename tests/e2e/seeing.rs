@@ -11,7 +11,7 @@ use tastemaker_sandbox::model::Message;
 use tastemaker_sandbox::{ChannelId, SandboxEvent, User};
 use tempfile::TempDir;
 
-use crate::onboarding::{begin, offers, profile, says, shows};
+use crate::onboarding::{begin, offers, open_round, profile, says, shows};
 use crate::support::{Acts, World};
 
 /// The tiny checkpoint of the fixtures, with a table of positions that the instruction fits into.
@@ -70,13 +70,7 @@ async fn comments_are_read_one_by_one_and_at_the_end_together() {
         "{}",
         review.content
     );
-    let record = world
-        .bot()
-        .app()
-        .store
-        .onboarding(ada.id().get())
-        .unwrap()
-        .unwrap();
+    let record = open_round(&world, &ada).unwrap();
     let found: Vec<usize> = record
         .answers
         .iter()
@@ -126,13 +120,7 @@ async fn what_is_not_read_in_time_is_kept_and_single_readings_count_at_the_end()
         "{}",
         review.text()
     );
-    let record = world
-        .bot()
-        .app()
-        .store
-        .onboarding(ada.id().get())
-        .unwrap()
-        .unwrap();
+    let record = open_round(&world, &ada).unwrap();
     assert!(record.answers.iter().all(|it| !it.together));
     assert_eq!(record.answers.iter().filter(|it| it.unread).count(), 1);
     world.finish().await;
@@ -216,8 +204,7 @@ async fn stop_ends_a_reading_and_a_restart_takes_it_up() {
     let (dm, _) = begin(&world, &ada).await;
     keeps_it_busy(&world, &ada, dm).await;
     says(&ada, dm, "stop", offers("Resume")).await;
-    let open = |world: &World, user: &User| world.bot().app().store.onboarding(user.id().get()).unwrap();
-    let record = open(&world, &ada).unwrap();
+    let record = open_round(&world, &ada).unwrap();
     assert!(
         record.answers[0].unread && record.index == 0,
         "{:?}",
@@ -256,14 +243,6 @@ async fn whoever_is_forgotten_is_not_read_any_further() {
         message.content.starts_with("Deleted")
     })
     .await;
-    assert!(
-        world
-            .bot()
-            .app()
-            .store
-            .onboarding(ada.id().get())
-            .unwrap()
-            .is_none()
-    );
+    assert!(open_round(&world, &ada).is_none());
     world.finish().await;
 }
