@@ -38,9 +38,12 @@ pub struct Options {
     /// Shapes: sd15 or sdxl.
     #[arg(long, default_value = "sd15")]
     family: String,
-    /// Stored precision of our side's weights: f32 or f16. Torch computes in f32 either way.
+    /// Stored precision of our side's weights: f32 or f16. Torch keeps the precision that it computes in.
     #[arg(long, default_value = "f32")]
     dtype: String,
+    /// Both sides compute in bf16 (on processors with AVX512-BF16): torch in everything, we in the UNet's products.
+    #[arg(long)]
+    bf16: bool,
     /// Where the random checkpoints are kept (4 to 14 GB each).
     #[arg(long, default_value = "/tmp/tastemaker-checkpoints")]
     cache: PathBuf,
@@ -86,7 +89,7 @@ pub struct Options {
 fn main() -> Result<()> {
     let mut options = Options::parse();
     if let Some(folder) = &options.serve {
-        return ours::serve(folder);
+        return ours::serve(folder, options.bf16);
     }
     if options.quick {
         options.repeats = 2;
@@ -112,9 +115,11 @@ fn main() -> Result<()> {
         Ok(folder)
     };
     let folder = make(&options.dtype)?;
-    let start_ours = || Side::ours(&folder, threads);
-    let start_torch = || Side::torch(&options.python, &script.join("torch_side.py"), &folder, threads);
-    let mut report = Report::new(&options.family, &options.dtype, threads);
+    let start_ours = || Side::ours(&folder, threads, options.bf16);
+    let torch_side = script.join("torch_side.py");
+    let start_torch = || Side::torch(&options.python, &torch_side, &folder, threads, options.bf16);
+    let computed = if options.bf16 { "bf16" } else { "f32" };
+    let mut report = Report::new(&options.family, &options.dtype, computed, threads);
     Rounds::new(&options, &start_ours, &start_torch, &mut report)?.run()?;
     print!("{}", report.table());
     if let Some(path) = &options.json {

@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::json;
-use tastemaker_diffusion::{Device, DeviceChoice, GenerationParams, LoadOptions, Pipeline, Slot, Tensor};
+use tastemaker_diffusion::{
+    Device, DeviceChoice, GenerationParams, LoadOptions, Pipeline, Precision, Slot, Tensor,
+};
 
 /// As many as torch's side lays out.
 const STEPS: usize = 20;
@@ -37,9 +39,10 @@ struct Request {
 }
 
 /// Answers requests until there are no more.
-pub fn serve(folder: &Path) -> Result<()> {
+pub fn serve(folder: &Path, bf16: bool) -> Result<()> {
     let options = LoadOptions {
         device: DeviceChoice::Cpu,
+        dtype: bf16.then_some(Precision::Bf16),
         ..Default::default()
     };
     let pipeline = Pipeline::load(folder, &options)?;

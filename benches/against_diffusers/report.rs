@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 pub struct Report {
     family: String,
     dtype: String,
+    computed: String,
     threads: usize,
     rows: Vec<Row>,
     facts: Vec<(String, String)>,
@@ -30,10 +31,11 @@ impl Row {
 }
 
 impl Report {
-    pub fn new(family: &str, dtype: &str, threads: usize) -> Self {
+    pub fn new(family: &str, dtype: &str, computed: &str, threads: usize) -> Self {
         Self {
             family: family.to_owned(),
             dtype: dtype.to_owned(),
+            computed: computed.to_owned(),
             threads,
             rows: Vec::new(),
             facts: Vec::new(),
@@ -84,9 +86,9 @@ impl Report {
         let mut out = String::new();
         let _ = writeln!(
             out,
-            "{} shapes, our weights stored as {}, {} threads; seconds: median (min to max)\n\n\
+            "{} shapes, computed in {}, our weights stored as {}, {} threads; seconds: median (min to max)\n\n\
              | | ours | torch | ratio | difference |\n|---|---|---|---|---|",
-            self.family, self.dtype, self.threads
+            self.family, self.computed, self.dtype, self.threads
         );
         for row in &self.rows {
             let theirs = row.theirs();
@@ -121,7 +123,7 @@ impl Report {
             })
             .collect();
         json!({
-            "family": self.family, "dtype": self.dtype, "threads": self.threads, "rows": rows,
+            "family": self.family, "dtype": self.dtype, "computed": self.computed, "threads": self.threads, "rows": rows,
             "facts": self.facts.iter().map(|(k, v)| json!({"name": k, "value": v})).collect::<Vec<_>>(),
         })
     }

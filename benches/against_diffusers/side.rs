@@ -24,21 +24,23 @@ pub struct Answer {
 }
 
 impl Side {
-    pub fn ours(folder: &Path, threads: usize) -> Result<Self> {
+    pub fn ours(folder: &Path, threads: usize, bf16: bool) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg("--serve")
             .arg(folder)
+            .args(bf16.then_some("--bf16"))
             .env("RAYON_NUM_THREADS", threads.to_string());
         Self::start(command)
     }
 
-    pub fn torch(python: &Path, script: &Path, folder: &Path, threads: usize) -> Result<Self> {
+    pub fn torch(python: &Path, script: &Path, folder: &Path, threads: usize, bf16: bool) -> Result<Self> {
         let mut command = Command::new(python);
         command
             .arg(script)
             .arg(folder)
             .arg(threads.to_string())
+            .args(bf16.then_some("bf16"))
             .env("OMP_NUM_THREADS", threads.to_string())
             .env("HF_HUB_OFFLINE", "1");
         Self::start(command)

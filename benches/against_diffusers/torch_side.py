@@ -22,12 +22,13 @@ def peak_memory():
 
 
 class Side:
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, dtype):
         torch.set_num_threads(threads)
         torch.set_grad_enabled(False)
         self.xl = "sdxl" in os.path.basename(folder)
         kind = StableDiffusionXLPipeline if self.xl else StableDiffusionPipeline
-        self.pipe = kind.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=True)
+        self.dtype = dtype
+        self.pipe = kind.from_pretrained(folder, torch_dtype=dtype, low_cpu_mem_usage=True)
         self.pipe.scheduler.set_timesteps(STEPS)
         self.texts = {}
         self.latents = None
@@ -59,12 +60,12 @@ class Side:
         added = None
         if self.xl:
             ids = [request["height"], request["width"], 0, 0, request["height"], request["width"]]
-            added = {"text_embeds": torch.cat([negative[1], prompt[1]]), "time_ids": torch.tensor([ids, ids]).float()}
+            added = {"text_embeds": torch.cat([negative[1], prompt[1]]), "time_ids": torch.tensor([ids, ids]).to(self.dtype)}
         scheduler = self.pipe.scheduler
         t = scheduler.timesteps[0]
         start = time.perf_counter()
-        rows = scheduler.scale_model_input(torch.cat([noise] * 2), t)
-        output = self.pipe.unet(rows, t, encoder_hidden_states=states, added_cond_kwargs=added).sample
+        rows = scheduler.scale_model_input(torch.cat([noise] * 2), t).to(self.dtype)
+        output = self.pipe.unet(rows, t, encoder_hidden_states=states, added_cond_kwargs=added).sample.float()
         without, with_text = output.chunk(2)
         output = without + GUIDANCE * (with_text - without)
         self.latents = scheduler.step(output, t, noise).prev_sample
@@ -75,7 +76,7 @@ class Side:
     def decode(self, request):
         """The autoencoder, and 8 bits."""
         start = time.perf_counter()
-        picture = self.pipe.vae.decode(self.latents / self.pipe.vae.config.scaling_factor).sample
+        picture = self.pipe.vae.decode((self.latents / self.pipe.vae.config.scaling_factor).to(self.dtype)).sample.float()
         picture = ((picture / 2 + 0.5).clamp(0, 1)[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
         seconds = time.perf_counter() - start
         picture.numpy().tofile(request["out"])
@@ -97,7 +98,7 @@ class Side:
 
 
 def main():
-    side = Side(sys.argv[1], int(sys.argv[2]))
+    side = Side(sys.argv[1], int(sys.argv[2]), torch.bfloat16 if "bf16" in sys.argv[3:] else torch.float32)
     # Libraries must not write into the conversation.
     out, sys.stdout = sys.stdout, sys.stderr
     print(json.dumps({"seconds": 0.0}), file=out, flush=True)

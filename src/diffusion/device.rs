@@ -110,7 +110,8 @@ pub enum Precision {
     F32,
     /// 16 bits, IEEE half: for GPUs.
     F16,
-    /// 16 bits, bfloat: for GPUs that have it.
+    /// 16 bits, bfloat: for GPUs that have it. On processors with AVX512-BF16 the UNet's matrix products round their factors to
+    /// it and add up in f32; everything else stays in f32.
     Bf16,
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
-use super::product::{Finish, Panels, Place, Weight, panel_width, product};
+use super::product::{Finish, Panels, Place, Size, Weight, panel_width, product};
 use super::projection::{to_pixels, to_tokens};
 use super::simd::Simd;
 use super::winograd::Winograd;
@@ -199,8 +199,13 @@ impl Conv2d {
                     values: weight,
                     depth,
                 };
-                let len = pictures * output * pixels;
-                product(output, depth, &rows, &panels, pixels, len, finish)
+                let size = Size {
+                    m: output,
+                    depth,
+                    row_stride: pixels,
+                    len: pictures * output * pixels,
+                };
+                product(size, self.weight.products(), &rows, &panels, finish)
             })
         };
         let y = match added.shortcut {

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::gated::gated;
-use super::product::{Dense, Finish, Transposed, panel_width, product};
+use super::product::{Dense, Finish, Size, Transposed, panel_width, product};
 use super::projection::{to_pixels, to_tokens};
 use super::{geglu, is_fast, with_values};
 use crate::weights::{Parameter, Weights};
@@ -58,7 +58,8 @@ impl Linear {
             let bias = self.bias.as_ref().map(Tensor::to_vec1::<f32>).transpose()?;
             let y = with_values(x, |values| {
                 let x = Dense { values, depth: input };
-                gated(rows, &x, weight, bias.as_deref(), half, panel_width())
+                let products = self.weight.products();
+                gated(rows, products, &x, weight, bias.as_deref(), half, panel_width())
             })?;
             if let Some(y) = y {
                 let mut shape = x.dims().to_vec();
@@ -119,7 +120,13 @@ impl Linear {
             };
             with_values(x, |values| {
                 let x = Dense { values, depth: input };
-                product(rows, input, &x, &panels, output, rows * output, finish)
+                let size = Size {
+                    m: rows,
+                    depth: input,
+                    row_stride: output,
+                    len: rows * output,
+                };
+                product(size, self.weight.products(), &x, &panels, finish)
             })
         };
         let y = match shortcut {
@@ -136,7 +143,9 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::multiplies_bf16;
     use crate::ops::testing::{bits, noise, relative_error};
+    use crate::weights::Products;
     use candle_core::DType;
     use candle_nn::Module;
     use proptest::prelude::*;
@@ -178,6 +187,51 @@ mod tests {
             let expected = geglu(&layer.forward(&x).unwrap()).unwrap();
             assert_eq!(bits(&layer.forward_geglu(&x).unwrap()), bits(&expected));
         }
+    }
+
+    #[test]
+    fn products_of_bf16_are_those_of_rounded_factors() {
+        if !multiplies_bf16() {
+            return;
+        }
+        let round = |x: &Tensor| x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap();
+        for (rows, input, output) in [(1, 1, 1), (7, 33, 40), (77, 768, 129), (100, 1001, 64)] {
+            let (weight, x) = (noise(1, (output, input)), noise(2, (2, rows, input)));
+            let layer = |weight: &Tensor, products| Linear {
+                weight: Parameter::owned(weight).unwrap().with_products(products),
+                bias: Some(noise(3, output)),
+            };
+            let halves = layer(&weight, Products::Bf16);
+            let (rounded, x_rounded) = (layer(&round(&weight), Products::F32), round(&x));
+            let y = halves.forward(&x).unwrap();
+            // Products of two bf16 are exact in f32; only the order of sums differs.
+            assert!(relative_error(&y, &rounded.forward(&x_rounded).unwrap()) < 1e-5);
+            for picture in 0..2 {
+                let alone = halves.forward(&x.narrow(0, picture, 1).unwrap()).unwrap();
+                assert_eq!(bits(&alone), bits(&y.narrow(0, picture, 1).unwrap()));
+            }
+            let pixels = x
+                .transpose(1, 2)
+                .unwrap()
+                .contiguous()
+                .unwrap()
+                .reshape((2, input, rows, 1))
+                .unwrap();
+            assert_eq!(bits(&halves.forward_to_tokens(&pixels).unwrap()), bits(&y));
+            let zeros = Tensor::zeros((2, output, rows, 1), DType::F32, x.device()).unwrap();
+            let turned = halves.forward_to_pixels(&x, &zeros).unwrap();
+            let turned = turned.flatten_from(2).unwrap().transpose(1, 2).unwrap();
+            assert!(relative_error(&turned, &y) < 1e-5);
+        }
+        let gate = Linear {
+            weight: Parameter::owned(&noise(1, (2 * 96, 50)))
+                .unwrap()
+                .with_products(Products::Bf16),
+            bias: None,
+        };
+        let x = noise(2, (1, 30, 50));
+        let expected = geglu(&gate.forward(&x).unwrap()).unwrap();
+        assert_eq!(bits(&gate.forward_geglu(&x).unwrap()), bits(&expected));
     }
 
     proptest! {

@@ -41,6 +41,7 @@ pub(crate) use attention::attention;
 pub(crate) use conv::{Added, Conv2d};
 pub(crate) use linear::Linear;
 pub(crate) use norm::{GroupNorm, LayerNorm};
+pub(crate) use simd::multiplies_bf16;
 
 /// Whether a tensor takes this module's own path.
 fn is_fast(x: &Tensor) -> bool {

@@ -11,14 +11,17 @@
 
 mod memory;
 mod operands;
+mod paired;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::simd::{Kernel, Simd, dispatch, lanes};
+use super::simd::{Kernel, Simd, dispatch, dispatch_pairs, lanes};
+use crate::weights::Products;
 pub(super) use memory::{Scratch, Shared, filled, sized};
 pub(super) use operands::{Dense, Pixels, Transposed, Weight};
+pub(super) use paired::{PairedPanels, PairedRows};
 
 /// Rows of a tile. With two vectors a row, twelve sums: enough to hide the latency of multiply-add, few enough for
 /// sixteen registers.
@@ -90,19 +93,66 @@ pub(super) fn cut(total: usize, longest: usize) -> usize {
     total.div_ceil(total.div_ceil(longest.max(1)).max(1)).max(1)
 }
 
-/// Multiplies `rows` (m × depth) with `panels` (depth × n) and writes the result to a new buffer of `len` values.
+/// Sizes of a product.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// Rows of the left operand.
+    pub m: usize,
+    /// Columns of the left operand and rows of the right.
+    pub depth: usize,
+    /// From a row of the result to the next.
+    pub row_stride: usize,
+    /// Values of the result.
+    pub len: usize,
+}
+
+impl Products {
+    /// Runs a kernel on operands of this kind.
+    pub(super) fn dispatch<K: Kernel>(self, kernel: K) {
+        match self {
+            Self::F32 => dispatch(kernel),
+            Self::Bf16 => dispatch_pairs(kernel),
+        }
+    }
+}
+
+/// Multiplies `rows` (m × depth) with `panels` (depth × n) and writes the result to a new buffer.
 ///
 /// # Panics
-/// If the places of all panels do not cover `len` values exactly, or an operand lends too little.
+/// If the places of all panels do not cover the result exactly, or an operand lends too little.
 pub(super) fn product(
-    m: usize,
-    depth: usize,
+    size: Size,
+    products: Products,
     rows: &impl Rows,
     panels: &impl Panels,
-    row_stride: usize,
-    len: usize,
     finish: Finish<'_>,
 ) -> Vec<f32> {
+    match products {
+        Products::F32 => multiply(size, products, rows, panels, finish),
+        Products::Bf16 => {
+            let (rows, panels) = (
+                PairedRows::of(rows, size.depth),
+                PairedPanels::of(panels, size.depth),
+            );
+            let depth = size.depth.div_ceil(2);
+            multiply(Size { depth, ..size }, products, &rows, &panels, finish)
+        }
+    }
+}
+
+fn multiply(
+    size: Size,
+    products: Products,
+    rows: &impl Rows,
+    panels: &impl Panels,
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let Size {
+        m,
+        depth,
+        row_stride,
+        len,
+    } = size;
     let count = panels.count();
     let mut covered = 0;
     for panel in 0..count {
@@ -138,7 +188,7 @@ pub(super) fn product(
                     finish,
                 };
                 if !(task.row_range.is_empty() || task.panel_range.is_empty()) {
-                    dispatch(task);
+                    products.dispatch(task);
                 }
             });
         })
@@ -264,8 +314,8 @@ pub(super) unsafe fn tile<S: Simd, const R: usize>(depth: usize, a: Left, b: *co
             let right = [S::load(b_at), S::load(b_at.add(S::LANES))];
             for (i, sums) in sums.iter_mut().enumerate() {
                 let left = S::splat(*a_at.add(i * a.row_stride));
-                sums[0] = S::fma(left, right[0], sums[0]);
-                sums[1] = S::fma(left, right[1], sums[1]);
+                sums[0] = S::dot(left, right[0], sums[0]);
+                sums[1] = S::dot(left, right[1], sums[1]);
             }
             // May point behind the last value, which is not read.
             a_at = a_at.wrapping_add(a.depth_stride);

@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::product::{Finish, Pixels, Transposed, Weight, panel_width, product};
+use super::product::{Finish, Pixels, Size, Transposed, Weight, panel_width, product};
 use super::{is_fast, with_values};
 use crate::weights::{Parameter, Values};
 
@@ -56,7 +56,13 @@ pub(super) fn to_tokens(weight: &Parameter, bias: Option<&Tensor>, x: &Tensor) -
             depth: input,
             pixels,
         };
-        product(rows, input, &x, &panels, output, rows * output, finish)
+        let size = Size {
+            m: rows,
+            depth: input,
+            row_stride: output,
+            len: rows * output,
+        };
+        product(size, weight.products(), &x, &panels, finish)
     })?;
     Tensor::from_vec(y, (pictures, pixels, output), x.device())
 }
@@ -104,15 +110,13 @@ pub(super) fn to_pixels(
                 column_bias: None,
                 shortcut: Some(shortcut),
             };
-            product(
-                output,
-                input,
-                &rows,
-                &panels,
-                pixels,
-                pictures * output * pixels,
-                finish,
-            )
+            let size = Size {
+                m: output,
+                depth: input,
+                row_stride: pixels,
+                len: pictures * output * pixels,
+            };
+            product(size, weight.products(), &rows, &panels, finish)
         })
     })??;
     Tensor::from_vec(y, shortcut.dims(), tokens.device())

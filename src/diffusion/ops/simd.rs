@@ -37,6 +37,9 @@ pub(super) trait Simd: Copy {
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// `a · b + c`, rounded once where the machine can.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a · b + c` where a product of matrices adds up: of values, or, with vectors for it, of pairs of bf16, two products
+    /// a lane (see [`dispatch_pairs`]).
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `2^n` for whole n from −126 to 127.
     unsafe fn power_of_two(n: Self::V) -> Self::V;
     /// `low` where `a ≤ b`, else `high`.
@@ -67,6 +70,74 @@ pub(super) fn dispatch<K: Kernel>(kernel: K) {
         }
     }
     kernel.run::<Portable>();
+}
+
+/// Whether this machine adds up products of bf16 (AVX512-BF16).
+pub(crate) fn multiplies_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512bf16")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Runs a kernel with vectors whose [`Simd::dot`] takes each lane as two bf16, the first in the lower half. They are as wide as
+/// those of [`dispatch`].
+///
+/// # Panics
+/// Unless [`multiplies_bf16`].
+pub(super) fn dispatch_pairs<K: Kernel>(kernel: K) {
+    assert!(multiplies_bf16(), "this machine does not multiply bf16");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the features were just found.
+    unsafe {
+        x86::run_avx512_bf16(kernel);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    drop(kernel);
+}
+
+/// Rounds neighbours to bf16, two a value: `to[i]` has `from[2i]` in its lower half and `from[2i + 1]`, or 0 behind the last, in
+/// its upper.
+#[inline(always)]
+pub(super) fn pair_neighbours(from: &[f32], to: &mut [f32]) {
+    let (pairs, last) = from.as_chunks::<2>();
+    assert!(to.len() == from.len().div_ceil(2));
+    for (&[low, high], to) in pairs.iter().zip(&mut *to) {
+        *to = pair(low, high);
+    }
+    if let (&[low], Some(to)) = (last, to.last_mut()) {
+        *to = pair(low, 0.0);
+    }
+}
+
+/// Rounds two rows to bf16, one value of each to a value of `to`: `low`'s in the lower half. No `high` is zeros.
+#[inline(always)]
+pub(super) fn pair_rows(low: &[f32], high: Option<&[f32]>, to: &mut [f32]) {
+    match high {
+        Some(high) => {
+            for ((low, high), to) in low.iter().zip(high).zip(to) {
+                *to = pair(*low, *high);
+            }
+        }
+        None => low.iter().zip(to).for_each(|(low, to)| *to = pair(*low, 0.0)),
+    }
+}
+
+/// Two values rounded to the nearest bf16, even on a tie, in one; without branches, so that compilers make vectors of it.
+#[inline(always)]
+fn pair(low: f32, high: f32) -> f32 {
+    let round = |x: f32| {
+        let bits = x.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+        // Rounding could carry a NaN into infinity.
+        if x.is_nan() { bits >> 16 | 0x40 } else { rounded }
+    };
+    f32::from_bits(round(low) | round(high) << 16)
 }
 
 /// Lanes of the vectors that [`dispatch`] chooses.
@@ -143,6 +214,11 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: as the caller promises.
+        unsafe { Self::fma(a, b, c) }
+    }
+    #[inline(always)]
     unsafe fn power_of_two(n: Self::V) -> Self::V {
         n.map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32))
     }
@@ -194,10 +270,20 @@ mod x86 {
         kernel.run::<Avx512>();
     }
 
+    /// # Safety
+    /// Needs AVX512-BF16, and all that AVX-512 needs.
+    #[target_feature(enable = "avx512bf16,avx512f,avx512dq,avx2,fma,f16c")]
+    pub unsafe fn run_avx512_bf16<K: Kernel>(kernel: K) {
+        kernel.run::<Avx512Bf16>();
+    }
+
     #[derive(Clone, Copy)]
     pub struct Avx2;
     #[derive(Clone, Copy)]
     pub struct Avx512;
+    /// AVX-512 whose [`Simd::dot`] takes pairs of bf16.
+    #[derive(Clone, Copy)]
+    pub struct Avx512Bf16;
 
     /// # Safety
     /// Needs AVX; the blocks must be as [`Simd::transpose_8x8`] says.
@@ -245,11 +331,11 @@ mod x86 {
         unsafe { _mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
     }
 
-    // The two sets differ in the names of their intrinsics only, but for comparison and sign.
+    // The sets differ in the names of their intrinsics only, but for comparison, sign and what a product adds up.
     macro_rules! vectors {
         ($set:ident, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
          $mul:ident, $div:ident, $max:ident, $min:ident, $fma:ident, $to_int:ident, $int_add:ident, $int_splat:ident,
-         $shift:ident, $cast:ident, $select_le:item, $copysign:item) => {
+         $shift:ident, $cast:ident, $select_le:item, $copysign:item, $dot:item) => {
             // SAFETY (all): the features are present, as the trait demands, and pointers are as it says.
             impl Simd for $set {
                 type V = $vector;
@@ -308,6 +394,7 @@ mod x86 {
                 }
                 $select_le
                 $copysign
+                $dot
             }
         };
     }
@@ -341,37 +428,68 @@ mod x86 {
                 let sign = _mm256_set1_ps(-0.0);
                 _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, b))
             }
+        },
+        #[inline(always)]
+        unsafe fn dot(a: __m256, b: __m256, c: __m256) -> __m256 {
+            unsafe { _mm256_fmadd_ps(a, b, c) }
         }
     );
 
-    vectors!(
+    macro_rules! vectors_512 {
+        ($set:ident, $dot:item) => {
+            vectors!(
+                $set,
+                __m512,
+                16,
+                _mm512_set1_ps,
+                _mm512_loadu_ps,
+                _mm512_storeu_ps,
+                _mm512_add_ps,
+                _mm512_sub_ps,
+                _mm512_mul_ps,
+                _mm512_div_ps,
+                _mm512_max_ps,
+                _mm512_min_ps,
+                _mm512_fmadd_ps,
+                _mm512_cvtps_epi32,
+                _mm512_add_epi32,
+                _mm512_set1_epi32,
+                _mm512_slli_epi32,
+                _mm512_castsi512_ps,
+                #[inline(always)]
+                unsafe fn select_le(a: __m512, b: __m512, low: __m512, high: __m512) -> __m512 {
+                    unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b), high, low) }
+                },
+                #[inline(always)]
+                unsafe fn copysign(a: __m512, b: __m512) -> __m512 {
+                    unsafe {
+                        let sign = _mm512_set1_ps(-0.0);
+                        _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b))
+                    }
+                },
+                $dot
+            );
+        };
+    }
+
+    vectors_512!(
         Avx512,
-        __m512,
-        16,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_add_ps,
-        _mm512_sub_ps,
-        _mm512_mul_ps,
-        _mm512_div_ps,
-        _mm512_max_ps,
-        _mm512_min_ps,
-        _mm512_fmadd_ps,
-        _mm512_cvtps_epi32,
-        _mm512_add_epi32,
-        _mm512_set1_epi32,
-        _mm512_slli_epi32,
-        _mm512_castsi512_ps,
         #[inline(always)]
-        unsafe fn select_le(a: __m512, b: __m512, low: __m512, high: __m512) -> __m512 {
-            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b), high, low) }
-        },
+        unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+    );
+    vectors_512!(
+        Avx512Bf16,
         #[inline(always)]
-        unsafe fn copysign(a: __m512, b: __m512) -> __m512 {
+        unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // The lanes are pairs of bf16 already; only the type changes.
             unsafe {
-                let sign = _mm512_set1_ps(-0.0);
-                _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b))
+                _mm512_dpbf16_ps(
+                    c,
+                    std::mem::transmute::<__m512, __m512bh>(a),
+                    std::mem::transmute::<__m512, __m512bh>(b),
+                )
             }
         }
     );

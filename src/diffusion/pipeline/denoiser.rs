@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::models::{AddedInputs, UNet2DConditionModel, guidance_scale_embedding};
 use crate::params::{GenerationParams, VpNorm};
 use crate::text::{Reading, TextEncoders};
+use crate::weights::Products;
 
 /// SDXL's refiner was trained on aesthetic scores; these are diffusers' defaults for the two sides of guidance.
 const AESTHETIC_SCORE: f32 = 6.0;
@@ -21,6 +22,8 @@ pub(super) struct Denoiser {
     pub scheduler: SchedulerConfig,
     /// The precision that text encoders and UNet compute in.
     pub dtype: DType,
+    /// How the UNet's layers multiply on a processor.
+    pub products: Products,
 }
 
 /// One slot's part in a forward pass: the stage it is in, its latents, and its size in pixels.

@@ -14,12 +14,13 @@ use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
 use crate::lora::{Lora, LoraSet};
 use crate::models::{AutoencoderKl, TinyDecoder};
+use crate::ops::multiplies_bf16;
 use crate::params::VpNorm;
 use crate::preview::LatentRgb;
 use crate::safety::SafetyChecker;
 use crate::schedulers::SchedulerKind;
 use crate::text::TextEncoders;
-use crate::weights::ContentHash;
+use crate::weights::{ContentHash, Products};
 
 /// Bytes that the autoencoder may take for one picture, by default: 1024² pixels of Stable Diffusion's are whole.
 const VAE_MEMORY: u64 = 4 << 30;
@@ -69,14 +70,17 @@ impl Pipeline {
         let checkpoint = checkpoint.with_tokenizer(options.tokenizer.clone());
         let loras = Arc::new(LoraSet::open(&options.loras)?);
         let device = options.device.open()?;
-        let dtype = options
-            .dtype
-            .unwrap_or_else(|| Precision::default_for(&device))
-            .dtype();
-        if dtype == DType::BF16 && device.is_cpu() {
-            let problem = "bf16 is for GPUs: a processor computes in f32, also with weights stored in bf16";
-            return Err(DiffusionError::invalid("dtype", problem));
-        }
+        let precision = options.dtype.unwrap_or_else(|| Precision::default_for(&device));
+        let (dtype, products) = match precision {
+            // Text encoders take little time, and rounding in the autoencoder would show: both stay in f32.
+            Precision::Bf16 if device.is_cpu() && multiplies_bf16() => (DType::F32, Products::Bf16),
+            Precision::Bf16 if device.is_cpu() => {
+                let problem = "this processor cannot compute in bf16 (it lacks AVX512-BF16): use f32, which also reads weights \
+                               stored in bf16";
+                return Err(DiffusionError::invalid("dtype", problem));
+            }
+            _ => (precision.dtype(), Products::F32),
+        };
         // In f16 some decoders overflow; bf16 has f32's range.
         let vae_dtype = if dtype == DType::F16 && checkpoint.vae.force_upcast {
             DType::F32
@@ -87,7 +91,7 @@ impl Pipeline {
         let own_hash = ContentHash::start(checkpoint.files()?);
         let hash = own_hash.with_adapters(LoraSet::files(&options.loras)?);
         let text = TextEncoders::load(&checkpoint, &loras, dtype, &device)?;
-        let unet = build_unet(&checkpoint, &loras, dtype, &device)?;
+        let unet = build_unet(&checkpoint, &loras, (dtype, products), &device)?;
         loras.check_taken()?;
         let weights = checkpoint.weights(Part::Vae, vae_dtype, &device)?;
         let memory = options.vae_memory.unwrap_or(VAE_MEMORY);
@@ -135,6 +139,7 @@ impl Pipeline {
                 unet,
                 scheduler,
                 dtype,
+                products,
             },
             refiner: None,
             adapters: Adapters {

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::lora::{Component, Lora, LoraSet};
 use crate::models::UNet2DConditionModel;
 use crate::text::TextEncoders;
-use crate::weights::ContentHash;
+use crate::weights::{ContentHash, Products};
 
 /// What is needed to build a network again with other adapters.
 pub(super) struct Adapters {
@@ -28,12 +28,15 @@ pub(super) struct Adapters {
 pub(super) fn build_unet(
     checkpoint: &Checkpoint,
     loras: &Arc<LoraSet>,
-    dtype: DType,
+    (dtype, products): (DType, Products),
     device: &Device,
 ) -> Result<UNet2DConditionModel> {
     let patch = loras.patch(Component::Unet, Some(UNetNames::of(&checkpoint.unet)));
     let weights = checkpoint.weights(Part::Unet, dtype, device)?;
-    UNet2DConditionModel::new(checkpoint.unet.clone(), &weights.patched(patch))
+    UNet2DConditionModel::new(
+        checkpoint.unet.clone(),
+        &weights.patched(patch).multiplied(products),
+    )
 }
 
 impl Pipeline {
@@ -56,7 +59,12 @@ impl Pipeline {
         let checkpoint = &self.adapters.checkpoint;
         let touched: BTreeSet<_> = self.adapters.touched.union(&set.components()).copied().collect();
         let unet = match touched.contains(&Component::Unet) {
-            true => Some(build_unet(checkpoint, &set, dtype, &device)?),
+            true => Some(build_unet(
+                checkpoint,
+                &set,
+                (dtype, self.base.products),
+                &device,
+            )?),
             false => None,
         };
         let encoders = (0..checkpoint.text_encoders.len())

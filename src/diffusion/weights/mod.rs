@@ -24,9 +24,9 @@ pub(crate) use find::find;
 pub use hash::ContentHash;
 pub(crate) use naming::{Naming, Place, Section};
 use parameter::Format;
-pub(crate) use parameter::Parameter;
 #[allow(unused_imports)] // For kernels that read values as they are stored.
 pub(crate) use parameter::Values;
+pub(crate) use parameter::{Parameter, Products};
 pub(crate) use patch::Patch;
 
 /// A view into one model's weights below a name prefix, like a folder in a tree of tensors.
@@ -39,6 +39,7 @@ pub(crate) struct Weights {
     dtype: DType,
     device: Device,
     patch: Option<Arc<dyn Patch>>,
+    products: Products,
 }
 
 struct Files {
@@ -160,6 +161,7 @@ impl Weights {
             dtype,
             device: device.clone(),
             patch: None,
+            products: Products::default(),
         })
     }
 
@@ -180,6 +182,7 @@ impl Weights {
             dtype,
             device: device.clone(),
             patch: None,
+            products: Products::default(),
         }
     }
 
@@ -187,6 +190,14 @@ impl Weights {
     pub fn patched(&self, patch: Option<Arc<dyn Patch>>) -> Self {
         Self {
             patch,
+            ..self.clone()
+        }
+    }
+
+    /// The same files, for layers that multiply so.
+    pub fn multiplied(&self, products: Products) -> Self {
+        Self {
+            products,
             ..self.clone()
         }
     }
@@ -225,7 +236,7 @@ impl Weights {
         if let Some(patch) = self.patch.as_ref().filter(|patch| patch.touches(&full)) {
             let tensor = found.patched(&**patch, &full)?;
             return Ok(match stored_only {
-                true => Parameter::owned(&tensor)?,
+                true => Parameter::owned(&tensor)?.with_products(self.products),
                 false => Parameter::on_device(tensor.to_device(&self.device)?.to_dtype(self.dtype)?),
             });
         }
@@ -247,14 +258,14 @@ impl Weights {
                     false => Parameter::mapped(found.file, range, format, shape),
                 };
                 if let Some(mapped) = mapped {
-                    return Ok(mapped);
+                    return Ok(mapped.with_products(self.products));
                 }
                 // Not aligned, or in another order: copied, in the precision it has.
                 found.tensor(&Device::Cpu)?
             }
             None => found.tensor(&Device::Cpu)?.to_dtype(DType::F32)?,
         };
-        Ok(Parameter::owned(&tensor)?)
+        Ok(Parameter::owned(&tensor)?.with_products(self.products))
     }
 
     /// Where a tensor of the wanted shape is.
