@@ -1,4 +1,4 @@
-//! The small pair of eyes that comes along: says which visual attributes a picture has.
+//! The small pair of eyes that comes along: says which visual attributes a picture has, and how near it is to a taste.
 //!
 //! A dual encoder gives each attribute that it can tell a chance for each picture; `attributes.toml` beside it names these
 //! attributes, with the chance from which each counts as seen.
@@ -26,6 +26,12 @@ struct Told {
     category: &'static str,
     threshold: f32,
     direction: Direction,
+}
+
+/// What a person likes and dislikes, as directions among pictures.
+pub struct Taste {
+    liked: Vec<Direction>,
+    disliked: Vec<Direction>,
 }
 
 /// What was seen of an attribute in a picture.
@@ -98,18 +104,22 @@ impl Eyes {
         Ok(Eyes { encoder, attributes })
     }
 
-    /// Looks at a picture; all attributes that can be told, the likeliest first.
+    /// Looks at a picture.
     ///
     /// # Errors
     ///
     /// When the picture has no pixels or the computation fails.
-    pub fn look(&self, picture: &RgbImage) -> anyhow::Result<Vec<Seen<'_>>> {
-        let direction = self.encoder.picture(picture)?;
+    pub fn look(&self, picture: &RgbImage) -> anyhow::Result<Direction> {
+        Ok(self.encoder.picture(picture)?)
+    }
+
+    /// What was seen of all attributes that can be told, the likeliest first.
+    pub fn attributes(&self, picture: &Direction) -> Vec<Seen<'_>> {
         let mut seen: Vec<_> = self
             .attributes
             .iter()
             .map(|it| {
-                let chance = self.encoder.chance(&direction, &it.direction);
+                let chance = self.encoder.chance(picture, &it.direction);
                 Seen {
                     attribute: it.name,
                     category: it.category,
@@ -119,7 +129,37 @@ impl Eyes {
             })
             .collect();
         seen.sort_by(|a, b| b.chance.total_cmp(&a.chance));
-        Ok(seen)
+        seen
+    }
+
+    /// Reads a taste: attributes of the vocabulary, by any of their words, or other words.
+    ///
+    /// # Errors
+    ///
+    /// When the computation fails.
+    pub fn taste(&self, liked: &[String], disliked: &[String]) -> anyhow::Result<Taste> {
+        let vocabulary = Vocabulary::embedded();
+        let read = |words: &[String]| {
+            let known = |word| vocabulary.resolve(word).map_or(word, |it| &it.name);
+            let directions = words.iter().map(|word| Ok(self.encoder.text(known(word))?));
+            directions.collect::<anyhow::Result<_>>()
+        };
+        Ok(Taste {
+            liked: read(liked)?,
+            disliked: read(disliked)?,
+        })
+    }
+}
+
+impl Taste {
+    /// How near a picture is, −2 to 2: the mean cosine to what is liked less the mean cosine to what is disliked. Only the order of
+    /// pictures means something.
+    pub fn nearness(&self, picture: &Direction) -> f32 {
+        let mean = |directions: &[Direction]| {
+            let sum: f32 = directions.iter().map(|it| picture.cosine(it)).sum();
+            sum / directions.len().max(1) as f32
+        };
+        mean(&self.liked) - mean(&self.disliked)
     }
 }
 
@@ -164,7 +204,7 @@ pub(crate) mod tests {
         let folder = tiny(&list(&[("watercolour", 0.0), ("soft lighting", 1.0)]));
         let eyes = Eyes::open(folder.path(), Path::new("no/assets")).unwrap();
         let picture = RgbImage::from_fn(40, 30, |x, y| Rgb([(x * 6) as u8, (y * 8) as u8, 90]));
-        let seen = eyes.look(&picture).unwrap();
+        let seen = eyes.attributes(&eyes.look(&picture).unwrap());
         assert!(seen[0].chance >= seen[1].chance && seen.iter().all(|it| (0.0..=1.0).contains(&it.chance)));
         let of = |name: &str| seen.iter().find(|it| it.attribute == name).unwrap();
         assert!(of("watercolour").present && !of("soft lighting").present);
@@ -179,7 +219,7 @@ pub(crate) mod tests {
         let (mut told, mut right) = (0, 0);
         for image in set.images().iter().step_by(4) {
             let picture = image::load_from_memory(&image.bytes).unwrap().into_rgb8();
-            let seen = eyes.look(&picture).unwrap();
+            let seen = eyes.attributes(&eyes.look(&picture).unwrap());
             let present: Vec<_> = seen.iter().filter(|it| it.present).collect();
             told += present.len();
             right += present

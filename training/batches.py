@@ -82,7 +82,7 @@ def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
             texts += (
                 _formula_texts(spec, rng) if draw < 0.3 else [captions.content(spec, rng), _liked(spec, rng, 0.2), ""]
             )
-            row, degree = (at, at + 1, at + 2, at), rng.uniform(0.5, 1.0)
+            row, degree = (at, at + 1, at + 2, at), _degree(spec, rng)
         elif draw < 0.39:
             texts += [captions.content(spec, rng), _liked(spec, rng, 0.2)]
             row = (at + 1, at, at, at)
@@ -93,6 +93,16 @@ def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
         rows.append(row)
         degrees.append(degree)
     return texts, np.array(rows), np.array(degrees, np.float32)
+
+
+def _degree(spec, rng) -> float:
+    """Return a beta for a styled picture: the fainter its styles the lower, so that a rising beta strengthens a style."""
+    intensity = float(np.mean([strength for _, _, strength in spec.styles]))
+    return (
+        rng.uniform(0.6, 1.0)
+        if intensity == 1
+        else float(np.clip(0.2 + 0.5 * intensity + rng.uniform(-0.08, 0.08), 0, 1))
+    )
 
 
 def _liked(spec, rng, neutral: float) -> str:
@@ -157,7 +167,8 @@ class Conditioner:
     @torch.no_grad()
     def ids(self, ids: torch.Tensor):
         """Return token and pooled embeddings of token ids."""
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
+        fast = self.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        with torch.autocast(self.device, torch.bfloat16, enabled=fast):
             tokens, pooled = encode(self.encoder, ids.to(self.device, torch.long))
         return tokens.float(), pooled.float()
 

@@ -96,9 +96,10 @@ def some_styles(which: str) -> dict[str, tuple[str, ...]]:
 
 
 def some_subjects(count: int) -> tuple[str, ...]:
-    """Return so many subjects: those of the first model, then others spread evenly over all; 0 is all of them."""
-    rest = [noun for noun in subjects() if noun not in FIRST_SUBJECTS]
+    """Return so many subjects: those of the first model, then others spread evenly, rare ones last; 0 is all of them."""
+    common = subjects(rare=False)
     count = min(count or len(subjects()), len(subjects()))
+    rest = [noun for noun in (common if count <= len(common) else subjects()) if noun not in FIRST_SUBJECTS]
     picks = np.linspace(0, len(rest) - 1, max(0, count - len(FIRST_SUBJECTS))).round().astype(int)
     return FIRST_SUBJECTS[:count] + tuple(rest[i] for i in picks)
 

@@ -1,9 +1,13 @@
 """Draw pictures from an exported model, with the bot's formula. Used by the evaluation; `--sheets` draws grids.
 
-python sampling.py --model ../assets/model --out sheets
+    python sampling.py --model ../assets/model --out sheets
+
+`subjects`, `scenes` and `styles` show everything; `card`, `matrix`, `ladders` and `profiles` are those of the documentation:
+pictures of half the size with their words beside them.
 """
 
 import argparse
+import textwrap
 from pathlib import Path
 
 import captions
@@ -11,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from make_data import some_styles, some_subjects
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from text_model import encode, personalise, tokenize
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from unet_model import denoise
@@ -27,6 +31,14 @@ OPPOSITES = (
     ("low poly, geometric shapes, vivid colours", "ukiyo-e, earth tones, film grain"),
 )
 PROMPTS = ("a cat", "a castle in the mountains", "a sailboat at sea")
+MATRIX_PROMPTS = (
+    *("a cat", "a lighthouse at sea", "a red car in the city", "an owl in a forest", "a castle in the mountains"),
+    *("a guitar", "two tulips in a meadow", "a dragon"),
+)
+MATRIX_STYLES = (
+    *("", "watercolour", "oil painting", "pencil sketch", "stained glass", "pixel art", "low poly", "woodblock print"),
+    *("neon colours", "pastel colours", "black and white", "golden hour"),
+)
 
 
 class Sampler:
@@ -84,6 +96,68 @@ def grid(rows, path) -> None:
     Image.fromarray(np.concatenate(lines)).save(path, quality=88)
 
 
+def labelled(rows, left: list[str], top: list[str], path, side: int = 128) -> None:
+    """Write rows of pictures, `side` pixels wide, as one image file with words at the left of each row and above each column."""
+    font, margin, line = ImageFont.load_default(13), 170, 18
+    lines = [_wrapped(text, 24) for text in left]
+    height = line * max(len(_wrapped(text, 17)) for text in top) + 8
+    page = Image.new("RGB", (margin + len(top) * (side + 2), height + len(rows) * (side + 2)), "white")
+    pen = ImageDraw.Draw(page)
+    for column, text in enumerate(top):
+        pen.multiline_text((margin + column * (side + 2) + 2, 4), "\n".join(_wrapped(text, 17)), "black", font)
+    for number, row in enumerate(rows):
+        at = height + number * (side + 2)
+        pen.multiline_text((6, at + 6), "\n".join(lines[number]), "black", font)
+        for column, picture in enumerate(row):
+            small = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+            page.paste(small, (margin + column * (side + 2), at))
+    page.save(path, quality=86)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width) or [""]
+
+
+def _matrix(sampler):
+    """Return subjects by styles, each asked for in the prompt."""
+    rows = [
+        sampler.draw(
+            sampler.texts([f"{prompt}, {style}" if style else prompt for style in MATRIX_STYLES]),
+            [5] * len(MATRIX_STYLES),
+        )
+        for prompt in MATRIX_PROMPTS
+    ]
+    return rows, list(MATRIX_PROMPTS), [style or "(none)" for style in MATRIX_STYLES]
+
+
+def _ladders(sampler):
+    """Return tastes by degree, on one prompt and seed each."""
+    betas = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    rows, left = [], []
+    for number, (liked, disliked) in enumerate(OPPOSITES):
+        prompt = MATRIX_PROMPTS[number % len(MATRIX_PROMPTS)]
+        rows.append(
+            sampler.draw(sampler.personal([prompt] * len(betas), liked, disliked, betas), [number] * len(betas))
+        )
+        left.append(f"{prompt} + {liked} \N{MINUS SIGN} {disliked}")
+    return rows, left, [f"\N{GREEK SMALL LETTER BETA} = {beta}" for beta in betas]
+
+
+def _profiles(sampler, beta: float = 0.6):
+    """Return prompts by people: the same prompt and seed without a taste, then in each of several."""
+    tastes = [taste for pair in OPPOSITES[:8:2] for taste in (pair, pair[::-1])]
+    rows = []
+    for seed, prompt in enumerate(MATRIX_PROMPTS):
+        row = list(sampler.draw(sampler.texts([prompt]), [seed]))
+        for liked, disliked in tastes:
+            row += list(sampler.draw(sampler.personal([prompt], liked, disliked, [beta]), [seed]))
+        rows.append(row)
+    return rows, list(MATRIX_PROMPTS), ["no taste", *(liked for liked, _ in tastes)]
+
+
+LABELLED = {"matrix": _matrix, "ladders": _ladders, "profiles": _profiles}
+
+
 def main() -> None:
     """Parse the command line and draw sheets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,8 +181,12 @@ def main() -> None:
     words = [table[factor][value][0] for factor, values in some_styles(args.styles).items() for value in values]
     nouns = some_subjects(args.subjects)
     for name in args.sheets.split(","):
-        rows = {"subjects": _subjects, "scenes": _scenes, "styles": _styles, "taste": _taste, "card": _card}[name]
-        grid(rows(sampler, nouns, words), out / f"{name}.{args.format}")
+        path = out / f"{name}.{args.format}"
+        if name in LABELLED:
+            labelled(*LABELLED[name](sampler), path)
+        else:
+            rows = {"subjects": _subjects, "scenes": _scenes, "styles": _styles, "taste": _taste, "card": _card}[name]
+            grid(rows(sampler, nouns, words), path)
         print(name, flush=True)
 
 

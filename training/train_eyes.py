@@ -306,11 +306,12 @@ def _train(part, share, args, eyes, vectors, optimizer, data, tokenizer, before,
     """Train one part for its share of the minutes; return whether it was finished."""
     rng = np.random.default_rng(optimizer.steps)
     seen = see(eyes, data, args.device) if part == "text" else None
+    fast = args.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
     clock = time.time if args.clock == "wall" else time.process_time
     start, written, mean = clock(), time.time(), None
     minutes = args.minutes * share
     while (progress := (spent := before + (clock() - start) / 60) / minutes) < 1 and not asked_to_stop:
-        with torch.autocast(args.device, torch.bfloat16, enabled=args.device != "cpu"):
+        with torch.autocast(args.device, torch.bfloat16, enabled=fast):
             if part == "vision":
                 loss = vision_loss(eyes, vectors, data, args.batch, rng, args.device)
             else:

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from make_data import FIRST_STYLES, FIRST_SUBJECTS, random_spec
 from near import with_near_word
+from optimizer import MasterOptimizer
 from renderer.picture import COLOURS, SCENES, STYLES, Spec, Thing, subjects
 from renderer.weather import TIMES, WEATHERS
 from text_model import HIDDEN, encode, new_encoder, personalise, tokenize
@@ -131,7 +132,9 @@ def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, 
 def first_caption(rng) -> str:
     """Return a caption of what the first released model knew, in its main words."""
     scene = FIRST_SCENES[int(rng.integers(len(FIRST_SCENES)))] if rng.random() < 0.6 else "plain"
-    body = captions.content(Spec((Thing(FIRST_SUBJECTS[int(rng.integers(len(FIRST_SUBJECTS)))]),), scene=scene), rng, wild=False)
+    body = captions.content(
+        Spec((Thing(FIRST_SUBJECTS[int(rng.integers(len(FIRST_SUBJECTS)))]),), scene=scene), rng, wild=False
+    )
     words = [w[0] for values in captions.style_words().values() for v, w in values.items() if v in FIRST_STYLES]
     chosen = [words[i] for i in rng.choice(len(words), int(rng.integers(0, 4)), replace=False)]
     if rng.random() < 0.15:
@@ -159,6 +162,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8, help="of the whole schedule, over all restarts")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--muon-rate", type=float, default=0.02, help="0 uses Adam for everything")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
@@ -170,50 +174,44 @@ def main() -> None:
     begun = CLIPTextModelWithProjection.from_pretrained(args.start).float() if args.start else new_encoder(tokenizer)
     teacher = copy.deepcopy(begun).eval().to(args.device) if args.keep else None
     encoder, readers = begun.train().to(args.device), Readers().to(args.device)
-    parameters = [*encoder.parameters(), *readers.parameters()]
+    named = [*encoder.named_parameters(), *((f"readers.{name}", weight) for name, weight in readers.named_parameters())]
     print(f"{sum(p.numel() for p in encoder.parameters()) / 1e6:.2f} M parameters", flush=True)
-    optimizer = torch.optim.AdamW(parameters, args.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    step, before = 0, 0.0
+    optimizer = MasterOptimizer(named, args.rate, args.muon_rate)
+    before = 0.0
     if (out / "state.pt").exists():
         state = torch.load(out / "state.pt", map_location=args.device)
-        encoder.load_state_dict(state["encoder"])
-        readers.load_state_dict(state["readers"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, before = state["step"], state["spent"]
-    rng = np.random.default_rng(step)
+        optimizer.load(state["optimizer"])
+        before = state["spent"]
+    rng = np.random.default_rng(optimizer.steps)
     start = written = time.time()
+    fast = args.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
     asked_to_stop = []
     signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     while (progress := (spent := before + (time.time() - start) / 60) / args.minutes) < 1 and not asked_to_stop:
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * min(1, (step + 1) / 60) * min(1, max(0.02, (1 - progress) / 0.5))
-        with torch.autocast(args.device, torch.bfloat16, enabled=args.device != "cpu"):
+        scale = min(1, (optimizer.steps + 1) / 60) * min(1, max(0.02, (1 - progress) / 0.5))
+        with torch.autocast(args.device, torch.bfloat16, enabled=fast):
             loss, measures = losses(encoder, readers, tokenizer, args.batch, rng)
             if teacher is not None:
                 kept = keeping_loss(encoder, teacher, tokenizer, args.batch, rng)
                 measures["kept"] = kept.detach()
                 loss = loss + args.keep * kept
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        step += 1
-        if step % 25 == 0:
-            print(step, f"{spent:.1f}min loss {loss.item():.3f}", _short(measures), flush=True)
+        optimizer.step(scale)
+        if optimizer.steps % 25 == 0:
+            print(optimizer.steps, f"{spent:.1f}min loss {loss.item():.3f}", _short(measures), flush=True)
         if time.time() - written > SAVE_SECONDS:
-            save(out, encoder, readers, optimizer, step, spent)
+            save(out, encoder, readers, optimizer, spent)
             written = time.time()
-    save(out, encoder, readers, optimizer, step, before + (time.time() - start) / 60)
+    save(out, encoder, readers, optimizer, before + (time.time() - start) / 60)
     if not asked_to_stop:
         report(out, encoder.eval(), readers, tokenizer)
 
 
-def save(out: Path, encoder, readers, optimizer, step: int, spent: float) -> None:
+def save(out: Path, encoder, readers, optimizer, spent: float) -> None:
     """Write the encoder, its readers and the checkpoint."""
     encoder.save_pretrained(out)
     torch.save(readers.state_dict(), out / "readers.pt")
-    state = {"encoder": encoder.state_dict(), "readers": readers.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state | {"step": step, "spent": spent}, out / "state.part")
+    torch.save({"optimizer": optimizer.state(), "spent": spent}, out / "state.part")
     os.replace(out / "state.part", out / "state.pt")
 
 

@@ -2,13 +2,15 @@
 
     python train_unet.py --text text --tokenizer tok --data 'data/*.npz' --out unet --minutes 95
 
-float32 on a CPU, bfloat16 with float32 masters on a GPU (`--device cuda`, where `--compile` and `--workers` help too). `--start`
+bfloat16 with float32 masters on a GPU (`--device cuda`, where `--compile` and `--workers` help too) and on a CPU that multiplies
+bfloat16, float32 on others. `--start`
 begins with a released UNet. Shards that appear while it runs are picked up. A checkpoint `state.pt` is written every few minutes
 and on SIGTERM, and continued from when the command is run again, with a sheet of drawn pictures (`sheet-*.png`) beside it. The log
 shows the loss on held-out pictures with the right subject word, a wrong one and wrong style words: the gaps are what has to grow.
 """
 
 import argparse
+import functools
 import multiprocessing
 import os
 import signal
@@ -18,6 +20,7 @@ from pathlib import Path
 import captions
 import numpy as np
 import torch
+import torch.nn.functional as F
 from batches import Batches, Conditioner, loader
 from codec import RELEASED, PatchCodec
 from diffusers import UNet2DConditionModel
@@ -26,6 +29,7 @@ from make_data import FIRST_SUBJECTS, read_shard, some_subjects
 from optimizer import MasterOptimizer
 from PIL import Image
 from renderer.picture import Spec, Thing
+from torch import nn
 from unet_model import LATENT_CHANNELS, denoise, new_schedule, new_unet, time_ids
 
 MASK_WEIGHT = 4.0
@@ -55,6 +59,20 @@ def velocity_loss(unet, latents, masks, tokens, pooled, alphas, steps, noise, si
     guess = unet(noisy, steps, tokens.to(dtype), added_cond_kwargs=extra).sample.float()
     weight = 1 + (MASK_WEIGHT - 1) * masks[:, None]
     return ((guess - target) ** 2 * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
+
+
+def half_precision(unet: nn.Module) -> None:
+    """Turn a UNet to bfloat16; on a CPU its group norms work in float32, where they are four times as fast."""
+    unet.bfloat16()
+    if next(unet.parameters()).device.type == "cpu":
+        for part in unet.modules():
+            if isinstance(part, nn.GroupNorm):
+                part.forward = functools.partial(_float_group_norm, part)
+
+
+def _float_group_norm(part: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
+    weight, bias = part.weight.float(), part.bias.float()
+    return F.group_norm(x.float(), part.num_groups, weight, bias, part.eps).to(x.dtype)
 
 
 class Probe:
@@ -193,7 +211,8 @@ def main() -> None:
         unet.set_attn_processor(AttnProcessor())  # flash attention's backward pass is slow on a CPU
     else:
         torch.backends.cudnn.benchmark = True
-        unet.bfloat16()
+    if device != "cpu" or torch.cpu._is_avx512_bf16_supported():
+        half_precision(unet)
         optimizer.weights = tuple(unet.parameters())
     before = 0.0
     if (out / "state.pt").exists():

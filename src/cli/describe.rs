@@ -1,4 +1,5 @@
-//! `tastemaker describe`: which visual attributes pictures have, told by the small dual encoder that comes along.
+//! `tastemaker describe`: which visual attributes pictures have and which are nearest to a taste, told by the small dual encoder
+//! that comes along.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use tastemaker_preference::vpe::read_picture;
 
 use crate::config::Config;
-use crate::eyes::{Eyes, Seen};
+use crate::eyes::{Eyes, Seen, Taste};
 
 /// What `tastemaker describe` is asked to do.
 #[derive(Debug, Args)]
@@ -22,6 +23,14 @@ pub struct DescribeArgs {
     #[arg(long)]
     json: bool,
 
+    /// Sort the pictures, the nearest first, by how much they have of these attributes (by comma)
+    #[arg(long = "like", value_name = "ATTRIBUTES", value_delimiter = ',')]
+    liked: Vec<String>,
+
+    /// The same with how little they have of these
+    #[arg(long = "dislike", value_name = "ATTRIBUTES", value_delimiter = ',')]
+    disliked: Vec<String>,
+
     /// Folder of the dual encoder (default: `eyes` in paths.assets)
     #[arg(long, value_name = "DIR")]
     eyes: Option<PathBuf>,
@@ -31,16 +40,19 @@ pub struct DescribeArgs {
 #[derive(Serialize)]
 struct Described<'a> {
     file: &'a Path,
+    /// How near it is to the taste, if there is one: −2 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearness: Option<f32>,
     /// The likeliest first.
-    attributes: &'a [Seen<'a>],
+    attributes: Vec<Seen<'a>>,
 }
 
-/// Describes pictures, in their order, on standard output.
+/// Describes pictures on standard output, in their order, or the nearest to a taste first.
 ///
 /// # Errors
 ///
-/// When there is no dual encoder, or a picture cannot be read, by its file; what was described before it has been printed. A
-/// closed pipe ends the output and is no error.
+/// When there is no dual encoder, or a picture cannot be read, by its file; what was described before it has been printed, if
+/// no taste sorts them. A closed pipe ends the output and is no error.
 pub fn run(args: &DescribeArgs, config: &Config) -> anyhow::Result<()> {
     match describe(args, config, io::stdout().lock()) {
         Err(error)
@@ -60,31 +72,64 @@ fn describe(args: &DescribeArgs, config: &Config, mut output: impl Write) -> any
         None => config.paths.assets.join("eyes"),
     };
     let eyes = Eyes::open(&folder, &config.paths.assets)?;
+    let words = |words: &[String]| -> Vec<String> {
+        let words = words.iter().map(|word| word.trim().to_owned());
+        words.filter(|word| !word.is_empty()).collect()
+    };
+    let (liked, disliked) = (words(&args.liked), words(&args.disliked));
+    let taste = match liked.is_empty() && disliked.is_empty() {
+        true => None,
+        false => Some(eyes.taste(&liked, &disliked)?),
+    };
+    let mut sorted = Vec::new();
     for file in &args.files {
-        let picture = read_picture(file)?;
-        ensure!(
-            picture.width() > 0 && picture.height() > 0,
-            "{} has no pixels",
-            file.display()
-        );
-        let seen = eyes
-            .look(&picture)
-            .with_context(|| format!("{} cannot be described", file.display()))?;
-        if args.json {
-            let attributes = &seen;
-            serde_json::to_writer(&mut output, &Described { file, attributes }).map_err(io::Error::from)?;
-            writeln!(output)?;
-            continue;
-        }
-        writeln!(output, "{}", file.display())?;
-        for it in seen.iter().filter(|it| it.present) {
-            writeln!(output, "  {:.2}  {:<28} {}", it.chance, it.attribute, it.category)?;
-        }
-        if !seen.iter().any(|it| it.present) {
-            writeln!(output, "  nothing that it can tell")?;
+        let described = describe_one(&eyes, file, taste.as_ref())?;
+        match taste {
+            Some(_) => sorted.push(described),
+            None => print(&described, args.json, &mut output)?,
         }
     }
+    sorted.sort_by(|a, b| b.nearness.unwrap_or(0.0).total_cmp(&a.nearness.unwrap_or(0.0)));
+    for described in &sorted {
+        print(described, args.json, &mut output)?;
+    }
     output.flush()?;
+    Ok(())
+}
+
+fn describe_one<'a>(eyes: &'a Eyes, file: &'a Path, taste: Option<&Taste>) -> anyhow::Result<Described<'a>> {
+    let picture = read_picture(file)?;
+    ensure!(
+        picture.width() > 0 && picture.height() > 0,
+        "{} has no pixels",
+        file.display()
+    );
+    let picture = eyes
+        .look(&picture)
+        .with_context(|| format!("{} cannot be described", file.display()))?;
+    Ok(Described {
+        file,
+        nearness: taste.map(|taste| taste.nearness(&picture)),
+        attributes: eyes.attributes(&picture),
+    })
+}
+
+fn print(described: &Described<'_>, json: bool, mut output: impl Write) -> anyhow::Result<()> {
+    if json {
+        serde_json::to_writer(&mut output, described).map_err(io::Error::from)?;
+        writeln!(output)?;
+        return Ok(());
+    }
+    match described.nearness {
+        Some(nearness) => writeln!(output, "{nearness:+.2}  {}", described.file.display())?,
+        None => writeln!(output, "{}", described.file.display())?,
+    }
+    for it in described.attributes.iter().filter(|it| it.present) {
+        writeln!(output, "  {:.2}  {:<28} {}", it.chance, it.attribute, it.category)?;
+    }
+    if !described.attributes.iter().any(|it| it.present) {
+        writeln!(output, "  nothing that it can tell")?;
+    }
     Ok(())
 }
 
@@ -131,6 +176,40 @@ mod tests {
             first["chance"].as_f64().unwrap() > 0.0 && first["present"].is_boolean(),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_taste_sorts_pictures_and_its_reverse_the_other_way() {
+        let eyes = tiny(&list(&[("watercolour", 0.5)]));
+        let file = |name: &str, colour| {
+            let path = eyes.path().join(name);
+            RgbImage::from_pixel(20, 20, image::Rgb(colour))
+                .save(&path)
+                .unwrap();
+            path.display().to_string()
+        };
+        let (red, blue) = (file("red.png", [200, 40, 30]), file("blue.png", [20, 40, 220]));
+        let folder = eyes.path().display().to_string();
+        let order = |taste: &[&str]| {
+            let words: Vec<_> = [&red[..], &blue, "--json", "--eyes", &folder]
+                .into_iter()
+                .chain(taste.iter().copied())
+                .collect();
+            let lines = described(&words).unwrap();
+            let rows: Vec<serde_json::Value> = lines
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            let nearness: Vec<_> = rows.iter().map(|row| row["nearness"].as_f64().unwrap()).collect();
+            assert!(nearness[0] > nearness[1], "{nearness:?}");
+            rows.iter()
+                .map(|row| row["file"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut one = order(&["--like", "neon colours, pixel art", "--dislike", "watercolour"]);
+        let other = order(&["--dislike", "neon colours, pixel art", "--like", "watercolour"]);
+        one.reverse();
+        assert_eq!(one, other);
     }
 
     #[test]
