@@ -4,7 +4,7 @@ use candle_core::{D, Tensor};
 
 use crate::error::Result;
 use crate::ops::{Activation, LayerNorm, Linear, attention};
-use crate::weights::Weights;
+use crate::weights::{Products, Weights};
 
 /// Sizes of a layer.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl ClipLayer {
             self.k_proj.forward(&normed)?,
             self.v_proj.forward(&normed)?,
         );
-        let mixed = attention(&q, &k, &v, heads, scale, causal)?;
+        let mixed = attention(&q, &k, &v, heads, scale, causal, Products::F32)?;
         let x = self.out_proj.forward_add(&mixed, x)?;
         let hidden = self.fc1.forward(&self.layer_norm2.forward(&x)?)?;
         self.fc2.forward_add(&activation.forward(&hidden)?, &x)

@@ -12,8 +12,9 @@ use rayon::prelude::*;
 
 use super::fast_math::exp;
 use super::product::{Left, Scratch, Shared, cut, filled, panel_width, sized, tile};
-use super::simd::{Kernel, Simd, dispatch};
+use super::simd::{Kernel, Simd, pair_neighbours, pair_rows};
 use super::{is_fast, with_values};
+use crate::weights::Products;
 
 /// Values of keys in a block: with as many of the values, half of a second-level cache.
 const BLOCK: usize = 24 * 1024;
@@ -28,7 +29,8 @@ const UNSEEN: f32 = -1e30;
 /// `softmax(q · kᵀ · scale) · v` in each of `heads` parts of the last axis.
 ///
 /// `q` is (pictures, n, heads · d), `k` and `v` (pictures, m, heads · d); the result is shaped like `q`. With `causal`,
-/// position i attends to positions up to i only.
+/// position i attends to positions up to i only. `products` says how both products are computed on the processor; softmax
+/// is always in f32.
 pub(crate) fn attention(
     q: &Tensor,
     k: &Tensor,
@@ -36,6 +38,7 @@ pub(crate) fn attention(
     heads: usize,
     scale: f64,
     causal: bool,
+    products: Products,
 ) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if super::cuda::takes(q) {
@@ -67,6 +70,7 @@ pub(crate) fn attention(
                     d: size / heads,
                     scale: scale as f32,
                     causal,
+                    products,
                 };
                 layer.run()
             })
@@ -86,28 +90,53 @@ struct Attention<'a> {
     d: usize,
     scale: f32,
     causal: bool,
+    products: Products,
 }
 
 impl Attention<'_> {
+    /// A head's part of a key or value; `pair` is picture and head.
+    fn row<'a>(&self, from: &'a [f32], pair: usize, row: usize) -> &'a [f32] {
+        let (picture, head) = (pair / self.heads, pair % self.heads);
+        &from[((picture * self.m + row) * self.heads + head) * self.d..][..self.d]
+    }
+
     fn run(&self) -> Vec<f32> {
-        let (pairs, part) = (self.pictures * self.heads, self.m * self.d);
-        let size = self.heads * self.d;
+        let (m, d) = (self.m, self.d);
+        let (pairs, size) = (self.pictures * self.heads, self.heads * d);
+        // In pairs of bf16, keys are half as wide and values half as many.
+        let (key_part, value_part) = match self.products {
+            Products::F32 => (m * d, m * d),
+            Products::Bf16 => (m * d.div_ceil(2), m.div_ceil(2) * d),
+        };
         assert!(self.q.len() == self.pictures * self.n * size);
         assert!(self.k.len() == self.pictures * self.m * size && self.v.len() == self.k.len());
         let mut scratch = Scratch::take();
         let [keys, values, _] = &mut scratch.buffers;
         // Each head's keys and values together: read many times, and powers of two apart they would fall on each other
         // in the cache.
-        let (keys, values) = (sized(keys, pairs * part), sized(values, pairs * part));
-        for (from, to) in [(self.k, &mut *keys), (self.v, &mut *values)] {
-            to.par_chunks_mut(part).enumerate().for_each(|(pair, to)| {
-                let (picture, head) = (pair / self.heads, pair % self.heads);
-                let from = &from[picture * self.m * size..][..self.m * size];
-                for (from, to) in from.chunks(size).zip(to.chunks_mut(self.d)) {
-                    to.copy_from_slice(&from[head * self.d..][..self.d]);
+        let (keys, values) = (sized(keys, pairs * key_part), sized(values, pairs * value_part));
+        keys.par_chunks_mut(key_part).enumerate().for_each(|(pair, to)| {
+            for (key, to) in to.chunks_mut(key_part / m).enumerate() {
+                match self.products {
+                    Products::F32 => to.copy_from_slice(self.row(self.k, pair, key)),
+                    Products::Bf16 => pair_neighbours(self.row(self.k, pair, key), to),
+                }
+            }
+        });
+        values
+            .par_chunks_mut(value_part)
+            .enumerate()
+            .for_each(|(pair, to)| {
+                for (at, to) in to.chunks_mut(d).enumerate() {
+                    match self.products {
+                        Products::F32 => to.copy_from_slice(self.row(self.v, pair, at)),
+                        Products::Bf16 => {
+                            let high = (2 * at + 1 < m).then(|| self.row(self.v, pair, 2 * at + 1));
+                            pair_rows(self.row(self.v, pair, 2 * at), high, to);
+                        }
+                    }
                 }
             });
-        }
         let step = PANELS * panel_width();
         let blocks = self.n.div_ceil(step);
         // SAFETY: the tasks cover all queries of all heads, each writes its own.
@@ -118,13 +147,13 @@ impl Attention<'_> {
                     .with_max_len(4)
                     .for_each(|task| {
                         let (pair, first) = (task / blocks, task % blocks * step);
-                        dispatch(Queries {
+                        self.products.dispatch(Queries {
                             layer: self,
                             pair,
                             first,
                             count: step.min(self.n - first),
-                            keys: &keys[pair * part..][..part],
-                            values: &values[pair * part..][..part],
+                            keys: &keys[pair * key_part..][..key_part],
+                            values: &values[pair * value_part..][..value_part],
                             out,
                         });
                     });
@@ -140,9 +169,9 @@ struct Queries<'a> {
     pair: usize,
     first: usize,
     count: usize,
-    /// (m, d)
+    /// (m, d), or pairs of neighbours in d
     keys: &'a [f32],
-    /// (m, d)
+    /// (m, d), or pairs of neighbours in m
     values: &'a [f32],
     out: Shared,
 }
@@ -153,13 +182,23 @@ impl Kernel for Queries<'_> {
         let Attention { n, m, heads, d, .. } = *self.layer;
         let width = 2 * S::LANES;
         let panels = self.count.div_ceil(width);
-        let step = cut(m, (BLOCK / d).clamp(6, 384));
+        let mut step = cut(m, (BLOCK / d).clamp(6, 384));
+        if S::PAIRS {
+            step = step.next_multiple_of(2);
+        }
+        let halved = |size: usize| if S::PAIRS { size.div_ceil(2) } else { size };
+        let depth = halved(d);
         let mut scratch = Scratch::take();
         let [turned, mixed, scores] = &mut scratch.buffers;
         let turned = sized(turned, panels * d * width);
         let mixed = sized(mixed, panels * d * width);
         let scores = sized(scores, step * width);
         self.turn_queries::<S>(turned);
+        if S::PAIRS {
+            turned
+                .chunks_mut(d * width)
+                .for_each(|queries| pair_in_place(queries, width));
+        }
         mixed.fill(0.0);
         // Running maximum and sum of each query, two vectors a panel.
         let mut largest = [[UNSEEN; 32]; PANELS];
@@ -167,8 +206,8 @@ impl Kernel for Queries<'_> {
         for start in (0..m).step_by(step) {
             let block = step.min(m - start);
             let (keys, values) = (
-                &self.keys[start * d..][..block * d],
-                &self.values[start * d..][..block * d],
+                &self.keys[start * depth..][..block * depth],
+                &self.values[halved(start) * d..][..halved(block) * d],
             );
             for panel in 0..panels {
                 let first = self.first + panel * width;
@@ -178,22 +217,22 @@ impl Kernel for Queries<'_> {
                 let queries = &turned[panel * d * width..][..d * width];
                 let mixed = &mut mixed[panel * d * width..][..d * width];
                 // SAFETY: tiles stay inside `keys` (block × d), `values` (d × block, transposed), `queries` and `mixed`
-                // (d × width) and `scores` (step × width); 32 is at least two vectors.
+                // (d × width) and `scores` (step × width), in pairs half as much of each; 32 is at least two vectors.
                 unsafe {
                     for r in (0..block).step_by(6) {
                         let a = Left {
-                            values: keys[r * d..].as_ptr(),
-                            row_stride: d,
+                            values: keys[r * depth..].as_ptr(),
+                            row_stride: depth,
                             depth_stride: 1,
                         };
                         let to = scores[r * width..].as_mut_ptr();
                         match block - r {
-                            1 => keep::<S, 1>(tile::<S, 1>(d, a, queries.as_ptr()), to),
-                            2 => keep::<S, 2>(tile::<S, 2>(d, a, queries.as_ptr()), to),
-                            3 => keep::<S, 3>(tile::<S, 3>(d, a, queries.as_ptr()), to),
-                            4 => keep::<S, 4>(tile::<S, 4>(d, a, queries.as_ptr()), to),
-                            5 => keep::<S, 5>(tile::<S, 5>(d, a, queries.as_ptr()), to),
-                            _ => keep::<S, 6>(tile::<S, 6>(d, a, queries.as_ptr()), to),
+                            1 => keep::<S, 1>(tile::<S, 1>(depth, a, queries.as_ptr()), to),
+                            2 => keep::<S, 2>(tile::<S, 2>(depth, a, queries.as_ptr()), to),
+                            3 => keep::<S, 3>(tile::<S, 3>(depth, a, queries.as_ptr()), to),
+                            4 => keep::<S, 4>(tile::<S, 4>(depth, a, queries.as_ptr()), to),
+                            5 => keep::<S, 5>(tile::<S, 5>(depth, a, queries.as_ptr()), to),
+                            _ => keep::<S, 6>(tile::<S, 6>(depth, a, queries.as_ptr()), to),
                         }
                     }
                     let scores = &mut scores[..block * width];
@@ -204,6 +243,9 @@ impl Kernel for Queries<'_> {
                         }
                     }
                     let shrink = softmax::<S>(scores, &mut largest[panel], &mut sums[panel]);
+                    if S::PAIRS {
+                        pair_in_place(scores, width);
+                    }
                     for r in (0..d).step_by(6) {
                         let a = Left {
                             values: values[r..].as_ptr(),
@@ -213,12 +255,12 @@ impl Kernel for Queries<'_> {
                         let to = mixed[r * width..].as_mut_ptr();
                         let b = scores.as_ptr();
                         match d - r {
-                            1 => mix::<S, 1>(tile::<S, 1>(block, a, b), shrink, to),
-                            2 => mix::<S, 2>(tile::<S, 2>(block, a, b), shrink, to),
-                            3 => mix::<S, 3>(tile::<S, 3>(block, a, b), shrink, to),
-                            4 => mix::<S, 4>(tile::<S, 4>(block, a, b), shrink, to),
-                            5 => mix::<S, 5>(tile::<S, 5>(block, a, b), shrink, to),
-                            _ => mix::<S, 6>(tile::<S, 6>(block, a, b), shrink, to),
+                            1 => mix::<S, 1>(tile::<S, 1>(halved(block), a, b), shrink, to),
+                            2 => mix::<S, 2>(tile::<S, 2>(halved(block), a, b), shrink, to),
+                            3 => mix::<S, 3>(tile::<S, 3>(halved(block), a, b), shrink, to),
+                            4 => mix::<S, 4>(tile::<S, 4>(halved(block), a, b), shrink, to),
+                            5 => mix::<S, 5>(tile::<S, 5>(halved(block), a, b), shrink, to),
+                            _ => mix::<S, 6>(tile::<S, 6>(halved(block), a, b), shrink, to),
                         }
                     }
                 }
@@ -267,6 +309,19 @@ impl Queries<'_> {
                 }
             }
         }
+    }
+}
+
+/// Rounds rows to bf16 and puts each two neighbours into one row, from the first row on.
+#[inline(always)]
+fn pair_in_place(rows: &mut [f32], width: usize) {
+    let count = rows.len() / width;
+    let mut pair = [0f32; 32];
+    for at in 0..count.div_ceil(2) {
+        let low = &rows[2 * at * width..][..width];
+        let high = (2 * at + 1 < count).then(|| &rows[(2 * at + 1) * width..][..width]);
+        pair_rows(low, high, &mut pair[..width]);
+        rows[at * width..][..width].copy_from_slice(&pair[..width]);
     }
 }
 
@@ -388,6 +443,7 @@ pub(super) fn plain(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::multiplies_bf16;
     use crate::ops::testing::{bits, noise, relative_error};
     use proptest::prelude::*;
 
@@ -405,7 +461,7 @@ mod tests {
                 noise(3, (pictures, m, heads * d)),
             );
             for causal in [false, n == m] {
-                let ours = attention(&q, &k, &v, heads, 0.3, causal).unwrap();
+                let ours = attention(&q, &k, &v, heads, 0.3, causal, Products::F32).unwrap();
                 let expected = plain(&q, &k, &v, heads, 0.3, causal).unwrap();
                 assert!(relative_error(&ours, &expected) < 1e-5);
             }
@@ -423,10 +479,31 @@ mod tests {
             let m = if causal { n } else { m };
             let (q, k, v) = (noise(1, (1, n, heads * d)), noise(2, (1, m, heads * d)), noise(3, (1, m, heads * d)));
             let scale = (d as f64).powf(-0.5);
-            let ours = attention(&q, &k, &v, heads, scale, causal).unwrap();
+            let ours = attention(&q, &k, &v, heads, scale, causal, Products::F32).unwrap();
             let expected = plain(&q, &k, &v, heads, scale, causal).unwrap();
             // Both are about 1e-5 from the same in f64 in the worst value of the worst shape.
             prop_assert!(relative_error(&ours, &expected) < 5e-5);
+        }
+    }
+
+    #[test]
+    fn products_of_bf16_are_near_and_ignore_the_batch() {
+        if !multiplies_bf16() {
+            return;
+        }
+        for (n, m, heads, d) in [(1, 1, 1, 3), (5, 77, 2, 8), (300, 300, 3, 11), (70, 901, 1, 40)] {
+            let q = noise(1, (2, n, heads * d));
+            let (k, v) = (noise(2, (2, m, heads * d)), noise(3, (2, m, heads * d)));
+            let run = |q: &Tensor, k: &Tensor, v: &Tensor, products| {
+                attention(q, k, v, heads, (d as f64).powf(-0.5), n == m, products).unwrap()
+            };
+            let halves = run(&q, &k, &v, Products::Bf16);
+            // Each factor is rounded by up to 2⁻⁹; the largest error counts, and means of many values are small.
+            let error = relative_error(&halves, &run(&q, &k, &v, Products::F32));
+            assert!(error < 0.06, "{n}, {m}, {d}: {error}");
+            let last = |x: &Tensor| x.narrow(0, 1, 1).unwrap();
+            let alone = run(&last(&q), &last(&k), &last(&v), Products::Bf16);
+            assert_eq!(bits(&alone), bits(&last(&halves)));
         }
     }
 
@@ -437,10 +514,10 @@ mod tests {
             noise(2, (3, 77, 32)),
             noise(3, (3, 77, 32)),
         );
-        let together = attention(&q, &k, &v, 4, 0.35, false).unwrap();
+        let together = attention(&q, &k, &v, 4, 0.35, false, Products::F32).unwrap();
         for p in 0..3 {
             let one = |x: &Tensor| x.narrow(0, p, 1).unwrap();
-            let alone = attention(&one(&q), &one(&k), &one(&v), 4, 0.35, false).unwrap();
+            let alone = attention(&one(&q), &one(&k), &one(&v), 4, 0.35, false, Products::F32).unwrap();
             assert_eq!(bits(&alone), bits(&one(&together)));
         }
     }
@@ -448,7 +525,7 @@ mod tests {
     #[test]
     fn large_scores_stay_finite() {
         let q = (noise(1, (1, 4, 8)) * 1e4).unwrap();
-        let y = attention(&q, &q, &noise(2, (1, 4, 8)), 1, 1.0, false).unwrap();
+        let y = attention(&q, &q, &noise(2, (1, 4, 8)), 1, 1.0, false, Products::F32).unwrap();
         assert!(
             y.flatten_all()
                 .unwrap()

@@ -6,7 +6,7 @@ use super::gated::gated;
 use super::product::{Dense, Finish, Size, Transposed, panel_width, product};
 use super::projection::{to_pixels, to_tokens};
 use super::{geglu, is_fast, with_values};
-use crate::weights::{Parameter, Weights};
+use crate::weights::{Parameter, Products, Weights};
 
 /// `y = x · Wᵀ + b`, W of shape (out, in) as torch stores it.
 #[derive(Debug, Clone)]
@@ -31,6 +31,11 @@ impl Linear {
             weight: weights.parameter((output, input), "weight")?,
             bias: None,
         })
+    }
+
+    /// How it multiplies on a processor.
+    pub fn products(&self) -> Products {
+        self.weight.products()
     }
 
     /// Applies the layer to the last axis; the first axis counts pictures.
@@ -145,7 +150,6 @@ mod tests {
     use super::*;
     use crate::ops::multiplies_bf16;
     use crate::ops::testing::{bits, noise, relative_error};
-    use crate::weights::Products;
     use candle_core::DType;
     use candle_nn::Module;
     use proptest::prelude::*;

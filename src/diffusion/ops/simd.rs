@@ -26,6 +26,8 @@ pub(super) trait Kernel {
 pub(super) trait Simd: Copy {
     type V: Copy;
     const LANES: usize;
+    /// Whether [`Self::dot`] takes pairs of bf16.
+    const PAIRS: bool;
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
     unsafe fn store(to: *mut f32, v: Self::V);
@@ -166,6 +168,7 @@ fn zip(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
 impl Simd for Portable {
     type V = [f32; 8];
     const LANES: usize = 8;
+    const PAIRS: bool = false;
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self::V {
         [x; 8]
@@ -333,13 +336,14 @@ mod x86 {
 
     // The sets differ in the names of their intrinsics only, but for comparison, sign and what a product adds up.
     macro_rules! vectors {
-        ($set:ident, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
+        ($set:ident, $vector:ty, $lanes:literal, $pairs:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
          $mul:ident, $div:ident, $max:ident, $min:ident, $fma:ident, $to_int:ident, $int_add:ident, $int_splat:ident,
          $shift:ident, $cast:ident, $select_le:item, $copysign:item, $dot:item) => {
             // SAFETY (all): the features are present, as the trait demands, and pointers are as it says.
             impl Simd for $set {
                 type V = $vector;
                 const LANES: usize = $lanes;
+                const PAIRS: bool = $pairs;
                 #[inline(always)]
                 unsafe fn splat(x: f32) -> Self::V {
                     unsafe { $splat(x) }
@@ -403,6 +407,7 @@ mod x86 {
         Avx2,
         __m256,
         8,
+        false,
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
@@ -436,11 +441,12 @@ mod x86 {
     );
 
     macro_rules! vectors_512 {
-        ($set:ident, $dot:item) => {
+        ($set:ident, $pairs:literal, $dot:item) => {
             vectors!(
                 $set,
                 __m512,
                 16,
+                $pairs,
                 _mm512_set1_ps,
                 _mm512_loadu_ps,
                 _mm512_storeu_ps,
@@ -474,6 +480,7 @@ mod x86 {
 
     vectors_512!(
         Avx512,
+        false,
         #[inline(always)]
         unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
@@ -481,6 +488,7 @@ mod x86 {
     );
     vectors_512!(
         Avx512Bf16,
+        true,
         #[inline(always)]
         unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
             // The lanes are pairs of bf16 already; only the type changes.

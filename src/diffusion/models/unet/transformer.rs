@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, attention};
-use crate::weights::Weights;
+use crate::weights::{Products, Weights};
 
 /// Sizes of a transformer stack.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +155,11 @@ impl Attention {
             self.to_k.forward(context)?.to_dtype(precision)?,
             self.to_v.forward(context)?.to_dtype(precision)?,
         );
-        let mixed = attention(&q, &k, &v, self.heads, self.scale, false)?;
+        let products = match self.upcast {
+            true => Products::F32,
+            false => self.to_q.products(),
+        };
+        let mixed = attention(&q, &k, &v, self.heads, self.scale, false, products)?;
         self.to_out.forward_add(&mixed.to_dtype(x.dtype())?, shortcut)
     }
 }

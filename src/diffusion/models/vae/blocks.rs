@@ -6,7 +6,7 @@ use crate::config::VaeConfig;
 use crate::error;
 use crate::models::resnet::{ResnetBlock2D, ResnetConfig};
 use crate::ops::{Activation, GroupNorm, Linear, attention};
-use crate::weights::Weights;
+use crate::weights::{Products, Weights};
 
 /// The autoencoder's own norms are finer than the UNet's.
 pub(super) const EPS: f64 = 1e-6;
@@ -123,7 +123,7 @@ impl PixelAttention {
             self.to_k.forward_to_tokens(&normed)?,
             self.to_v.forward_to_tokens(&normed)?,
         );
-        let mixed = attention(&q, &k, &v, 1, (channels as f64).powf(-0.5), false)?;
+        let mixed = attention(&q, &k, &v, 1, (channels as f64).powf(-0.5), false, Products::F32)?;
         self.to_out.forward_to_pixels(&mixed, x)
     }
 }
