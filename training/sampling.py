@@ -18,7 +18,7 @@ from make_data import some_styles, some_subjects
 from PIL import Image, ImageDraw, ImageFont
 from text_model import encode, personalise, tokenize
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
-from unet_model import denoise
+from unet_model import denoise, half_precision
 
 OPPOSITES = (
     ("pastel colours, soft lighting, watercolour", "neon colours, dark lighting, pixel art"),
@@ -35,6 +35,10 @@ MATRIX_PROMPTS = (
     *("a cat", "a lighthouse at sea", "a red car in the city", "an owl in a forest", "a castle in the mountains"),
     *("a guitar", "two tulips in a meadow", "a dragon"),
 )
+CARD_STYLES = (
+    *("watercolour", "pencil sketch", "stained glass", "ink wash", "cyanotype", "polaroid"),
+    *("neon colours", "pastel colours", "black and white", "golden hour", "moonlight", "sepia"),
+)
 MATRIX_STYLES = (
     *("", "watercolour", "oil painting", "pencil sketch", "stained glass", "pixel art", "low poly", "woodblock print"),
     *("neon colours", "pastel colours", "black and white", "golden hour"),
@@ -44,13 +48,18 @@ MATRIX_STYLES = (
 class Sampler:
     """An exported model with the sampling settings of the bot."""
 
-    def __init__(self, folder: str, steps: int = 12, guidance: float = 2.5, rescale=0.7, device: str = "cpu"):
+    def __init__(
+        self, folder: str, steps: int = 12, guidance: float = 2.5, rescale=0.7, device: str = "cpu", half=False
+    ):
         root = Path(folder)
         self.tokenizer = CLIPTokenizer.from_pretrained(root / "tokenizer_2")
         self.encoder = CLIPTextModelWithProjection.from_pretrained(root / "text_encoder_2").float().eval().to(device)
         self.unet = UNet2DConditionModel.from_pretrained(root / "unet").float().eval()
         self.unet.to(device, memory_format=torch.channels_last)
         self.vae = AutoencoderKL.from_pretrained(root / "vae").float().eval().to(device)
+        if half:
+            half_precision(self.unet)
+            half_precision(self.vae)
         self.cell = 2 ** (len(self.vae.config.block_out_channels) - 1)
         self.steps, self.guidance, self.rescale, self.device = steps, guidance, rescale, device
 
@@ -79,7 +88,8 @@ class Sampler:
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> np.ndarray:
         """Return uint8 pictures (n, h, w, 3) of latents."""
-        parts = [self.vae.decode(x / self.vae.config.scaling_factor).sample for x in latents.split(8)]
+        latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        parts = [self.vae.decode(x).sample.float() for x in latents.split(8)]
         pictures = (torch.cat(parts).clamp(-1, 1) + 1) * 127.5 + 0.5
         return pictures.byte().permute(0, 2, 3, 1).cpu().numpy()
 
@@ -139,8 +149,8 @@ def _ladders(sampler):
         rows.append(
             sampler.draw(sampler.personal([prompt] * len(betas), liked, disliked, betas), [number] * len(betas))
         )
-        left.append(f"{prompt} + {liked} \N{MINUS SIGN} {disliked}")
-    return rows, left, [f"\N{GREEK SMALL LETTER BETA} = {beta}" for beta in betas]
+        left.append(f"{prompt}. Likes {liked}. Dislikes {disliked}.")
+    return rows, left, [f"beta = {beta}" for beta in betas]
 
 
 def _profiles(sampler, beta: float = 0.6):
@@ -228,7 +238,7 @@ def _card(sampler, nouns, words):
         "a rocket under the stars",
     ]
     prompts += ["a car in the desert", "an owl in a forest"]
-    prompts += [f"a cat, {word}" for word in words[2 : 2 + 24 : 2]]
+    prompts += [f"a cat, {word}" for word in CARD_STYLES]
     pictures = sampler.draw(sampler.texts(prompts), range(len(prompts)))
     rows = [pictures[i : i + 6] for i in range(0, len(pictures), 6)]
     betas = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]

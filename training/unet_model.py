@@ -1,8 +1,12 @@
 """The denoiser: an SDXL-shaped UNet for 16 channels of latents, and its noise schedule."""
 
+import functools
+
 import torch
+import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from text_model import HIDDEN
+from torch import nn
 
 LATENT_CHANNELS = 16
 TIME_ID_SIZE = 32
@@ -50,6 +54,20 @@ def new_schedule() -> DDIMScheduler:
 def time_ids(count: int, height: int, width: int) -> torch.Tensor:
     """Return SDXL's size conditioning (n, 6) for uncropped pictures of the given size in pixels."""
     return torch.tensor([[height, width, 0, 0, height, width]]).repeat(count, 1).float()
+
+
+def half_precision(network: nn.Module) -> None:
+    """Turn a network to bfloat16; on a CPU its group norms work in float32, where they are four times as fast."""
+    network.bfloat16()
+    if next(network.parameters()).device.type == "cpu":
+        for part in network.modules():
+            if isinstance(part, nn.GroupNorm):
+                part.forward = functools.partial(_float_group_norm, part)
+
+
+def _float_group_norm(part: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
+    weight, bias = part.weight.float(), part.bias.float()
+    return F.group_norm(x.float(), part.num_groups, weight, bias, part.eps).to(x.dtype)
 
 
 @torch.no_grad()
