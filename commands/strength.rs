@@ -18,7 +18,7 @@ pub fn register() -> CreateCommand {
         CreateCommandOption::new(
             CommandOptionType::Number,
             VALUE,
-            "From 0 (plain pictures) to 1 (all your taste); 0.6 is a good start",
+            "From 0 (plain pictures) to 1 (all your taste); 0.4 is a good start",
         )
         .required(true)
         .min_number_value(VALUE_RANGE.0)

@@ -20,7 +20,7 @@ use tastemaker_storage::ProfileRecord;
 
 use crate::support::{PATIENCE, World};
 
-/// Somebody with a kept profile and a default β of 0.6, without the conversation that makes one.
+/// Somebody with a kept profile and a default β, without the conversation that makes one.
 async fn person(world: &World, name: &str, likes: &[&str], dislikes: &[&str]) -> User {
     let user = world.sandbox.user(name);
     let mut profile = Profile::default();

@@ -29,7 +29,7 @@ async fn the_card_shows_what_is_known_to_the_person_alone() {
         "soft lighting",
         "neon colours",
         "▰▰▰▰▱",
-        "Default β 0.6",
+        "Default β 0.4",
         "set by you",
     ] {
         assert!(card.text().contains(shown), "{shown} in {}", card.text());
@@ -221,16 +221,16 @@ async fn strength_is_the_default_of_the_next_picture() {
     let world = World::start().await;
     let channel = world.sandbox.channel_id();
     let ada = world.with_taste("Ada", &["watercolour"], &[]).await;
-    let set = ada.run(channel, "strength", json!({"value": 0.4})).await;
+    let set = ada.run(channel, "strength", json!({"value": 0.8})).await;
     assert!(
-        set.is_ephemeral() && set.content.contains("now 0.4 (it was 0.6)"),
+        set.is_ephemeral() && set.content.contains("now 0.8 (it was 0.4)"),
         "{}",
         set.content
     );
     let picture = ada
         .imagine(channel, json!({"prompt": "a lighthouse", "seed": 1}))
         .await;
-    assert!(picture.content.contains("β 0.4"), "{}", picture.content);
+    assert!(picture.content.contains("β 0.8"), "{}", picture.content);
     world.finish().await;
 }
 
