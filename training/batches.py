@@ -48,17 +48,14 @@ class Shards:
         return any(self.pictures.values())
 
     def sample(self, count: int, styled: float, rng):
-        """Return latents, masks and specifications of a random batch, `styled` of them styled."""
+        """Return latents, masks and specifications of a random batch of one shape, `styled` of them styled."""
+        every = [part for parts in self.pictures.values() for part in parts]
+        height, width = every[_by_size(every, rng)][0].shape[2:]
+        parts = {k: [p for p in ps if p[0].shape[2:] == (height, width)] for k, ps in self.pictures.items()}
         rows = []
         for _ in range(count):
-            kind = (
-                "styled"
-                if (rng.random() < styled or not self.pictures["plain"]) and self.pictures["styled"]
-                else "plain"
-            )
-            parts = self.pictures[kind]
-            sizes = np.array([len(specs) for _, _, specs in parts], float)
-            latents, masks, specs = parts[int(rng.choice(len(parts), p=sizes / sizes.sum()))]
+            kind = "styled" if (rng.random() < styled or not parts["plain"]) and parts["styled"] else "plain"
+            latents, masks, specs = parts[kind][_by_size(parts[kind], rng)]
             picks = rng.integers(len(specs), size=2)
             i = int(picks[0] if specs[picks[0]].things[0].subject in self.HARD else picks[1])
             rows.append((latents[i], masks[i], specs[i]))
@@ -66,10 +63,16 @@ class Shards:
         return np.stack(latents), np.stack(masks), specs
 
 
+def _by_size(parts, rng) -> int:
+    """Return the number of a random shard, large ones more often."""
+    sizes = np.array([len(specs) for _, _, specs in parts], float)
+    return int(rng.choice(len(parts), p=sizes / sizes.sum()))
+
+
 def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return texts, four row numbers a picture (tokens, liked, disliked, pooled) and the degree of the taste.
 
-    One in ten captions is empty. Of the styled pictures, 30% use the personalisation formula with their styles in VP+ and others
+    One in ten captions is empty. Of the styled pictures, 40% use the personalisation formula with their styles in VP+ and others
     in VP-, and some have style words as their only tokens (the extra rows of the bot's `guidance` mode).
     """
     texts, rows, degrees = [], [], []
@@ -78,15 +81,15 @@ def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
         row, degree = (at, at, at, at), 0.0
         if rng.random() < 0.1:
             texts.append("")
-        elif draw < 0.33:
+        elif draw < 0.43:
             texts += (
-                _formula_texts(spec, rng) if draw < 0.3 else [captions.content(spec, rng), _liked(spec, rng, 0.2), ""]
+                _formula_texts(spec, rng) if draw < 0.4 else [captions.content(spec, rng), _liked(spec, rng, 0.2), ""]
             )
             row, degree = (at, at + 1, at + 2, at), _degree(spec, rng)
-        elif draw < 0.39:
+        elif draw < 0.48:
             texts += [captions.content(spec, rng), _liked(spec, rng, 0.2)]
             row = (at + 1, at, at, at)
-        elif draw < 0.42:
+        elif draw < 0.51:
             texts.append(_liked(spec, rng, 0.2))
         else:
             texts.append(captions.caption(spec, rng))

@@ -36,7 +36,10 @@ def main() -> None:
     parser.add_argument("--channels", default="64,128,256")
     parser.add_argument("--cells", type=int, default=16)
     parser.add_argument(
-        "--told", type=int, default=0, help="side in pixels that the UNet was always told; it forgets sizes"
+        "--told",
+        type=int,
+        default=256,
+        help="side in pixels that the UNet was always told: it forgets sizes; 0: it does not",
     )
     parser.add_argument("--vae", required=True)
     parser.add_argument("--codec", default=str(RELEASED))

@@ -65,11 +65,21 @@ FIRST_STYLES = (
 )
 
 
-def random_spec(kind: str, rng, nouns=None, drawings: int = 1, simple: float = 0.0, styles=STYLES) -> Spec:
+def random_spec(
+    kind: str,
+    rng,
+    nouns=None,
+    drawings: int = 1,
+    simple: float = 0.0,
+    styles=STYLES,
+    single: float = 0.0,
+    density: float = 1.0,
+) -> Spec:
     """Return a specification: `plain` has no style at all, `styled` at least one, `mixed` is either.
 
     `nouns` are the subjects to draw from (all if none), `drawings` how many drawings of each are used, `simple` the share of pictures
-    that show one thing in its own colours, and `styles` the values of each factor.
+    that show one thing in its own colours, and `styles` the values of each factor. Of the styled pictures `single` have one style at
+    full intensity, any of all equally often; the others have each factor with its usual chance times `density`.
     """
     if kind == "mixed":
         kind = "plain" if rng.random() < 0.4 else "styled"
@@ -78,11 +88,14 @@ def random_spec(kind: str, rng, nouns=None, drawings: int = 1, simple: float = 0
         first = spec.things[0]
         spec = Spec((type(first)(first.subject, drawing=first.drawing),), scene=spec.scene)
     chosen = ()
+    if kind == "styled" and rng.random() < single:
+        pairs = [(factor, value) for factor, values in styles.items() for value in values]
+        chosen = ((*pairs[int(rng.integers(len(pairs)))], 1.0),)
     while kind == "styled" and not chosen:
         chosen = tuple(
             (factor, values[int(rng.integers(len(values)))], round(float(rng.choice((rng.uniform(0.3, 1), 1.0))), 2))
             for factor, values in styles.items()
-            if rng.random() < CHANCES.get(factor, RARE)
+            if rng.random() < density * CHANCES.get(factor, RARE)
         )
     return Spec(spec.things, spec.relation, spec.scene, spec.time, spec.weather, chosen)
 
@@ -128,7 +141,8 @@ def shard(args) -> None:
     rows: dict[str, list] = {"latents": [], "masks": [], "specs": [], "images": [], "small": []}
     start = time.time()
     for i in range(args.count):
-        spec = random_spec(args.kind, rng, nouns, args.drawings, args.simple, some_styles(args.styles))
+        styles = some_styles(args.styles)
+        spec = random_spec(args.kind, rng, nouns, args.drawings, args.simple, styles, args.single, args.density)
         seed = args.seed * 1_000_000 + i
         image, mask = render(spec, seed, args.height, args.width, varied=args.varied)
         rows["latents"].append(codec.encode(image[None])[0].astype(np.float16))
@@ -164,6 +178,12 @@ def stream(args) -> None:
         pool.map(_stream_worker, jobs, chunksize=1)
 
 
+def turned(height: int, width: int) -> tuple[int, int]:
+    """Return the height and width of a portrait picture of about the same area, sides 3 to 2, as the bot asks for it."""
+    area = height * width
+    return tuple(64 * max(1, round((area * ratio) ** 0.5 / 64)) for ratio in (1.5, 1 / 1.5))
+
+
 def _stream_worker(job) -> None:
     worker, workers, finish, args = job
     cv2.setNumThreads(1)
@@ -173,9 +193,13 @@ def _stream_worker(job) -> None:
         # The first half plain, so that training can begin with plain pictures; then mostly styled.
         kind = "plain" if number < 2 or number % 4 == 0 else "styled"
         seed = args.seed + worker + workers * number
+        height, width = args.height, args.width
+        if args.wide and number % args.wide == args.wide - 1:
+            height, width = turned(height, width)[:: 1 if (number // args.wide + worker) % 2 else -1]
         path = Path(args.out) / f"{kind}-{seed}.npz"
         if not path.exists():
-            shard(argparse.Namespace(**(vars(args) | {"kind": kind, "seed": seed, "out": str(path)})))
+            own = {"kind": kind, "seed": seed, "height": height, "width": width, "out": str(path)}
+            shard(argparse.Namespace(**(vars(args) | own)))
         number += 1
 
 
@@ -192,6 +216,8 @@ def main() -> None:
     parser.add_argument("--styles", choices=("all", "first"), default="all", help="first: those of the first model")
     parser.add_argument("--drawings", type=int, default=1, help="drawings of a subject that are used")
     parser.add_argument("--simple", type=float, default=0.0, help="share of pictures of one thing in its own colours")
+    parser.add_argument("--single", type=float, default=0.0, help="share of styled pictures with one style, in full")
+    parser.add_argument("--density", type=float, default=1.0, help="chance of a style of each factor, times the usual")
     parser.add_argument("--varied", action="store_true", help="jitter place, size and side of the things")
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--codec", default=str(RELEASED))
@@ -200,6 +226,9 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="keep the pictures at 128x128, for the eyes and the judge")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--minutes", type=float, default=10, help="how long `stream` goes on")
+    parser.add_argument(
+        "--wide", type=int, default=0, help="every so-manieth shard of `stream` is portrait or landscape"
+    )
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     {"fit": fit, "shard": shard, "stream": stream}[args.command](args)

@@ -29,28 +29,27 @@ from PIL import Image
 from renderer.picture import Spec, Thing
 from unet_model import LATENT_CHANNELS, denoise, half_precision, new_schedule, new_unet, time_ids
 
-MASK_WEIGHT = 4.0
+MASK_WEIGHT = 2.0
 SAVE_SECONDS = 240
 
 
 def noise_steps(count: int, device, generator=None) -> torch.Tensor:
-    """Return timesteps: stratified uniform, with three in ten moved to the noisy end, where the subject is decided."""
+    """Return timesteps: stratified uniform, with 15 of 100 moved to the noisy end, where the subject is decided."""
     steps = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     steps = steps[torch.randperm(count, generator=generator)]
-    noisy = torch.rand(count, generator=generator) < 0.3
+    noisy = torch.rand(count, generator=generator) < 0.15
     return (torch.where(noisy, 0.5 + 0.5 * steps, steps) * 1000).long().clamp(0, 999).to(device)
 
 
-def velocity_loss(unet, latents, masks, tokens, pooled, alphas, steps, noise, side: int):
-    """Return the v-prediction loss of each sample, the subject's cells weighted up; `side` is a cell's in told pixels."""
+def velocity_loss(unet, latents, masks, tokens, pooled, alphas, steps, noise, told: int):
+    """Return the v-prediction loss of each sample, the subject's cells weighted up; the UNet is told a square of side `told`."""
     alpha = alphas[steps][:, None, None, None]
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     target = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
     dtype = next(unet.parameters()).dtype
-    height, width = (side * size for size in latents.shape[2:])
     extra = {
         "text_embeds": pooled.to(dtype),
-        "time_ids": time_ids(len(latents), height, width).to(latents.device, dtype),
+        "time_ids": time_ids(len(latents), told, told).to(latents.device, dtype),
     }
     noisy = noisy.to(dtype).contiguous(memory_format=torch.channels_last)
     guess = unet(noisy, steps, tokens.to(dtype), added_cond_kwargs=extra).sample.float()
@@ -101,14 +100,14 @@ class Probe:
         return ", ".join([captions.content(spec, np.random.default_rng(1), wild=False), *styles])
 
     @torch.no_grad()
-    def measure(self, unet, alphas, side: int) -> dict[str, float]:
+    def measure(self, unet, alphas, told: int) -> dict[str, float]:
         """Return the losses by kind and wording."""
         device = alphas.device
         result = {}
         for kind, (latents, masks, noise, steps, conditions) in self.sets.items():
             for name, (tokens, pooled) in conditions.items():
                 rows = [t.to(device) for t in (latents, masks, tokens, pooled)]
-                loss = velocity_loss(unet, *rows, alphas, steps.to(device), noise.to(device), side)
+                loss = velocity_loss(unet, *rows, alphas, steps.to(device), noise.to(device), told)
                 result[f"{kind} {name}"] = round(loss.mean().item(), 4)
         return result
 
@@ -120,7 +119,7 @@ def _renamed(spec: Spec, noun: str) -> Spec:
     )
 
 
-def sheet(unet, conditioner, codec, side: int, nouns, path: Path) -> None:
+def sheet(unet, conditioner, codec, told: int, nouns, path: Path) -> None:
     """Draw a sheet of pictures with the linear codec: subjects, plain and under style words."""
     first, others = nouns[: len(FIRST_SUBJECTS)], nouns[len(FIRST_SUBJECTS) :]
     picks = [*first[::9], *others[:: max(1, len(others) // 12)]][:16]
@@ -130,8 +129,7 @@ def sheet(unet, conditioner, codec, side: int, nouns, path: Path) -> None:
     tokens, pooled = conditioner.texts(prompts)
     cells = unet.config.sample_size
     noise = torch.randn(len(prompts), LATENT_CHANNELS, cells, cells, generator=torch.Generator().manual_seed(3))
-    size = (side * cells, side * cells)
-    latents = denoise(unet, tokens, pooled, conditioner.texts([""]), noise.to(tokens.device), size)
+    latents = denoise(unet, tokens, pooled, conditioner.texts([""]), noise.to(tokens.device), (told, told))
     pictures = codec.decode(latents.float().cpu().numpy())
     rows = [np.concatenate(list(pictures[i : i + 8]), 1) for i in range(0, len(pictures), 8)]
     Image.fromarray(np.concatenate(rows)).save(path)
@@ -160,7 +158,9 @@ def main() -> None:
     parser.add_argument("--start", help="folder of a trained UNet to begin with")
     parser.add_argument("--channels", default="64,128,256")
     parser.add_argument("--cells", type=int, default=16, help="latent cells a side")
-    parser.add_argument("--side", type=int, default=8, help="a cell's side in the pixels that the UNet is told")
+    parser.add_argument(
+        "--told", type=int, default=256, help="side in pixels that the UNet is told, whatever the shape"
+    )
     parser.add_argument("--codec", default=str(RELEASED))
     parser.add_argument("--subjects", type=int, default=0, help="as for make_data.py")
     parser.add_argument("--out", required=True)
@@ -222,9 +222,9 @@ def main() -> None:
         tokens, pooled = conditioner.planned(ids, rows, degrees)
         latents, masks = latents.to(device, torch.float32), masks.to(device, torch.float32) / 255
         steps, noise = noise_steps(len(latents), device), torch.randn_like(latents)
-        loss = velocity_loss(model, latents, masks, tokens, pooled, alphas, steps, noise, args.side).mean()
+        loss = velocity_loss(model, latents, masks, tokens, pooled, alphas, steps, noise, args.told).mean()
         loss.backward()
-        scale = min(1, (optimizer.steps + 1) / 50) * min(1, max(0.02, (1 - progress) / 0.45))
+        scale = min(1, (optimizer.steps + 1) / 50) * min(1, max(0.02, (1 - progress) / 0.85))
         norm = optimizer.step(scale)
         samples += len(latents)
         if optimizer.steps % 10 == 0:  # reading the loss waits for the device
@@ -238,8 +238,8 @@ def main() -> None:
             save(out, optimizer, spent)
             probe = probe or _probe(args, conditioner, nouns)
             if probe:
-                print("  probe", probe.measure(unet, alphas, args.side), flush=True)
-            sheet(unet, conditioner, codec, args.side, nouns, out / f"sheet-{optimizer.steps:06d}.png")
+                print("  probe", probe.measure(unet, alphas, args.told), flush=True)
+            sheet(unet, conditioner, codec, args.told, nouns, out / f"sheet-{optimizer.steps:06d}.png")
             saved = time.time()
     save(out, optimizer, before + (time.time() - start) / 60)
     print("done", optimizer.steps, "steps", flush=True)
