@@ -2,11 +2,12 @@
 
     python evaluate.py --model ../assets/model --judge judge.pt --out evaluation.json --markdown evaluation.md
 
-subjects: is the noun of a plain prompt, and of one with a scene, recognised? styles: does the judge see the style that a prompt
-names, and one that a taste likes at beta 0.6? sweeps: for random tastes, does the judge's chance of what is liked rise, and of what
-is disliked fall, with every step of beta, and is the subject kept? opposites: are a taste and its reverse told apart on one prompt
-and seed? diversity: how far apart are pictures of several seeds, beside rendered ones? Numbers of cases are flags. "rendered" is
-what the judge says of the renderer's own pictures of the same contents: it knows no better than that.
+subjects: is the noun of a plain prompt, and of one with a scene, recognised? shapes: and in portrait and landscape? styles: does
+the judge see the style that a prompt names, and one that a taste likes at beta 0.6? sweeps: for random tastes, does the judge's
+chance of what is liked rise, and of what is disliked fall, with every step of beta, and is the subject kept? opposites: are a
+taste and its reverse told apart on one prompt and seed? diversity: how far apart are pictures of several seeds, beside rendered
+ones? Numbers of cases are flags. "rendered" is what the judge says of the renderer's own pictures of the same contents: it knows
+no better than that.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from judge import Judge, load_judge
-from make_data import some_styles, some_subjects
+from make_data import some_styles, some_subjects, turned
 from renderer.picture import Spec, Thing, render
 from sampling import Sampler
 from text_model import personalise
@@ -91,6 +92,23 @@ class Bench:
             result[f"{kind}, rendered"] = round(float(np.mean([a == b for a, b in zip(real, nouns)])), 3)
             result[f"{kind}, missed"] = sorted({n for n, ok in zip(nouns, right) if not ok})
         return result | {"subjects": len(self.nouns), "seeds": seeds}
+
+    def shapes(self) -> dict:
+        """Return the share of plain subjects recognised in the square of a portrait and a landscape picture where things stand."""
+        side = self.sampler.unet.config.sample_size * self.sampler.cell
+        long, short = turned(side, side)
+        result = {}
+        for name, (height, width) in (("portrait", (long, short)), ("landscape", (short, long))):
+            top, left = round(0.7 * (height - short)), (width - short) // 2
+            right = []
+            for i in range(0, len(self.nouns), 16):
+                nouns = self.nouns[i : i + 16]
+                condition = self.sampler.texts([captions.article(noun) for noun in nouns])
+                pictures = self.sampler.draw(condition, range(i, i + len(nouns)), height, width)
+                found, _ = self.judge.look([p[top : top + short, left : left + short] for p in pictures])
+                right += [a == b for a, b in zip(found, nouns)]
+            result[f"{name}, {width}x{height}"] = round(float(np.mean(right)), 3)
+        return result
 
     def styles(self, seeds: int) -> dict:
         """Return by factor the share of styles seen by the judge, asked for in the prompt and by a taste at beta 0.6."""
@@ -230,7 +248,7 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--rescale", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="judge,subjects,styles,sweeps,opposites,diversity")
+    parser.add_argument("--only", default="judge,subjects,shapes,styles,sweeps,opposites,diversity")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--half", action="store_true", help="draw in bfloat16: twice as fast on CPUs that multiply it")
@@ -244,6 +262,7 @@ def main() -> None:
     tasks = {
         "judge": lambda: judge.report,
         "subjects": lambda: bench.subjects(args.subject_seeds),
+        "shapes": bench.shapes,
         "styles": lambda: bench.styles(args.style_seeds),
         "sweeps": lambda: bench.sweeps(args.profiles, args.prompts),
         "opposites": lambda: bench.opposites(args.pairs),
