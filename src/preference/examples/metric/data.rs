@@ -11,7 +11,26 @@ use tastemaker_preference::metric::embedded::{SIDE, features};
 /// Bytes of one picture.
 const BYTES: usize = SIDE * SIDE * 3;
 /// The factors of the renderer's styles.
-pub const FACTORS: [&str; 6] = ["contrast", "detail", "finish", "light", "medium", "palette"];
+pub const FACTORS: [&str; 18] = [
+    "composition",
+    "view",
+    "detail",
+    "palette",
+    "saturation",
+    "light",
+    "atmosphere",
+    "mood",
+    "era",
+    "focus",
+    "shape",
+    "line",
+    "medium",
+    "culture",
+    "technique",
+    "contrast",
+    "texture",
+    "finish",
+];
 
 /// Is a set of pictures: what was measured of each, and its styles.
 pub struct Set {

@@ -14,7 +14,7 @@ use tastemaker_preference::metric::embedded::FACTORS as COUNTS;
 use crate::data::{FACTORS, Set, read};
 use crate::dice::Dice;
 
-const HIDDEN: usize = 96;
+const HIDDEN: usize = 160;
 const EPOCHS: usize = 40;
 const BATCH: usize = 200;
 const RATE: f64 = 2e-3;

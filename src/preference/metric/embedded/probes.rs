@@ -1,7 +1,7 @@
 //! Probes: what looks a picture's features speak of.
 //!
-//! A layer of a few dozen hidden units and a softmax for each factor of the renderer's styles (`training/renderer/`): palette,
-//! light, medium, contrast, detail, finish. The example `metric` learns them from rendered pictures with known styles.
+//! A layer of hidden units and a softmax for each of the 18 factors of the renderer's styles (`training/renderer/`): palette,
+//! light, medium, era and so on. The example `metric` learns them from rendered pictures with known styles.
 //!
 //! File: safetensors, all tensors f16 but the two of the features' scale, which are f32.
 //!
