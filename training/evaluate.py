@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from judge import Judge, load_judge
-from make_data import some_styles, some_subjects, turned
+from make_data import portrait, some_styles, some_subjects
 from renderer.picture import Spec, Thing, render
 from sampling import Sampler
 from text_model import personalise
@@ -96,7 +96,7 @@ class Bench:
     def shapes(self) -> dict:
         """Return the share of plain subjects recognised in the square of a portrait and a landscape picture where things stand."""
         side = self.sampler.unet.config.sample_size * self.sampler.cell
-        long, short = turned(side, side)
+        long, short = portrait(side, side)
         result = {}
         for name, (height, width) in (("portrait", (long, short)), ("landscape", (short, long))):
             top, left = round(0.7 * (height - short)), (width - short) // 2

@@ -178,7 +178,7 @@ def stream(args) -> None:
         pool.map(_stream_worker, jobs, chunksize=1)
 
 
-def turned(height: int, width: int) -> tuple[int, int]:
+def portrait(height: int, width: int) -> tuple[int, int]:
     """Return the height and width of a portrait picture of about the same area, sides 3 to 2, as the bot asks for it."""
     area = height * width
     return tuple(64 * max(1, round((area * ratio) ** 0.5 / 64)) for ratio in (1.5, 1 / 1.5))
@@ -195,7 +195,9 @@ def _stream_worker(job) -> None:
         seed = args.seed + worker + workers * number
         height, width = args.height, args.width
         if args.wide and number % args.wide == args.wide - 1:
-            height, width = turned(height, width)[:: 1 if (number // args.wide + worker) % 2 else -1]
+            height, width = portrait(height, width)
+            if (number // args.wide + worker) % 2 == 0:
+                height, width = width, height
         path = Path(args.out) / f"{kind}-{seed}.npz"
         if not path.exists():
             own = {"kind": kind, "seed": seed, "height": height, "width": width, "out": str(path)}
