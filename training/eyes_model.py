@@ -1,7 +1,10 @@
 """The eyes: a small dual encoder in transformers' CLIPModel layout, with a bias for the sigmoid loss."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -50,6 +53,14 @@ class Eyes(nn.Module):
         super().__init__()
         self.model = model
         self.logit_bias = nn.Parameter(torch.tensor(-6.0))
+
+    @classmethod
+    def load(cls, folder: str) -> "Eyes":
+        """Read exported eyes, in float32."""
+        eyes = cls(CLIPModel.from_pretrained(folder).float())
+        with safe_open(Path(folder) / "model.safetensors", "pt") as file, torch.no_grad():
+            eyes.logit_bias.copy_(file.get_tensor("logit_bias"))
+        return eyes
 
     def start_text_from(self, folder: str) -> None:
         """Take the text tower's lower layers from a trained text encoder; its embeddings fit, its projection does not."""

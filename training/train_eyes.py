@@ -39,6 +39,8 @@ from transformers import CLIPTokenizer
 
 ATTRIBUTE_TOKENS, CAPTION_TOKENS = 12, 40
 SAVE_SECONDS = 240
+# Of subjects, scenes, times and weathers beside styles: attributes are what the eyes are for.
+CONTENT_WEIGHT = 0.3
 # An attribute can be told if it shows in so many pictures of each half of the held-out ones, if so large a share of pairs of a
 # picture with it and one without are in the right order, and if so large a share of those said to have it do.
 LEAST_PICTURES, LEAST_RANKED, LEAST_PRECISION = 3, 0.75, 0.3
@@ -118,7 +120,9 @@ def vision_loss(eyes, vectors, data: SmallPictures, count: int, rng, device) -> 
         images = images[:, :, ::-1]
     truth = has([data.specs[i] for i in picks]).to(device)
     logits = eyes.logits(eyes.pictures(pixel_values(images).to(device)), F.normalize(vectors, dim=-1))
-    return (F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * (1 + 7 * truth)).sum(1).mean()
+    weight = torch.tensor([1.0 if factor in STYLES else CONTENT_WEIGHT for factor, _ in classes()], device=device)
+    loss = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * (1 + 7 * truth)
+    return (loss * weight).sum(1).mean()
 
 
 def text_loss(eyes, vectors, seen, data: SmallPictures, tokenizer, count: int, rng, device) -> torch.Tensor:
@@ -141,6 +145,18 @@ def text_loss(eyes, vectors, seen, data: SmallPictures, tokenizer, count: int, r
     )
     own = torch.arange(len(rows), device=device)
     return 3 * near + named + 0.25 * (F.cross_entropy(pairs, own) + F.cross_entropy(pairs.T, own))
+
+
+@torch.no_grad()
+def said(eyes, tokenizer) -> torch.Tensor:
+    """Return the vectors (classes, PROJECTION) that trained eyes have for the main words of the classes."""
+    words = captions.style_words()
+    phrases = {"scene": captions.SCENE_PHRASES, "time": TIME_PHRASES, "weather": WEATHER_PHRASES}
+    names = []
+    for factor, value in classes():
+        known = words[factor][value] if factor in STYLES else phrases[factor][value] if factor in phrases else [value]
+        names.append(next(name for name in known if name))
+    return eyes.texts(tokenize(tokenizer, names, ATTRIBUTE_TOKENS))
 
 
 @torch.no_grad()
@@ -239,6 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--text", help="a trained text encoder whose lower layers the text tower starts as")
+    parser.add_argument("--start", help="folder of trained eyes to begin with")
     parser.add_argument("--data", default="data/*.npz")
     parser.add_argument("--out", required=True, help="checkpoints")
     parser.add_argument("--export", help="the folder to write at the end")
@@ -261,8 +278,12 @@ def main() -> None:
     eyes = Eyes(new_eyes(tokenizer, args.width, args.layers))
     if args.text:
         eyes.start_text_from(args.text)
+    vectors = torch.nn.Parameter(torch.randn(len(classes()), PROJECTION))
+    if args.start:
+        eyes = Eyes.load(args.start)
+        vectors.data.copy_(said(eyes, tokenizer))
     eyes.train().to(device)
-    vectors = torch.nn.Parameter(torch.randn(len(classes()), PROJECTION, device=device))
+    vectors.data = vectors.data.to(device)
     data = SmallPictures(args.data, held_out=False).refresh()
     if not data.specs:
         raise SystemExit(f"{args.data}: no shard with small pictures (make_data.py --small writes them)")

@@ -169,6 +169,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--muon-rate", type=float, default=0.02, help="0 uses Adam for everything")
+    parser.add_argument(
+        "--decay-from", type=float, default=0.15, help="part of the schedule after which the rates fall"
+    )
     parser.add_argument("--plain-until", type=float, default=0.2, help="part of the schedule with plain pictures only")
     parser.add_argument("--styled", type=float, default=0.6, help="share of styled pictures after that")
     parser.add_argument("--probe", type=int, default=96, help="pictures of each kind for the gaps")
@@ -224,7 +227,7 @@ def main() -> None:
         steps, noise = noise_steps(len(latents), device), torch.randn_like(latents)
         loss = velocity_loss(model, latents, masks, tokens, pooled, alphas, steps, noise, args.told).mean()
         loss.backward()
-        scale = min(1, (optimizer.steps + 1) / 50) * min(1, max(0.02, (1 - progress) / 0.85))
+        scale = min(1, (optimizer.steps + 1) / 50) * min(1, max(0.02, (1 - progress) / (1 - args.decay_from)))
         norm = optimizer.step(scale)
         samples += len(latents)
         if optimizer.steps % 10 == 0:  # reading the loss waits for the device
