@@ -5,9 +5,9 @@
 subjects: is the noun of a plain prompt, and of one with a scene, recognised? shapes: and in portrait and landscape? styles: does
 the judge see the style that a prompt names, and one that a taste likes at beta 0.6? sweeps: for random tastes, does the judge's
 chance of what is liked rise, and of what is disliked fall, with every step of beta, and is the subject kept? opposites: are a
-taste and its reverse told apart on one prompt and seed? diversity: how far apart are pictures of several seeds, beside rendered
-ones? Numbers of cases are flags. "rendered" is what the judge says of the renderer's own pictures of the same contents: it knows
-no better than that.
+taste and its reverse told apart on one prompt and seed, and is the subject kept? diversity: how far apart are pictures of several
+seeds, beside rendered ones? Numbers of cases are flags. "rendered" is what the judge says of the renderer's own pictures of the
+same contents, with every style in full: it knows no better than that.
 """
 
 import argparse
@@ -185,20 +185,25 @@ class Bench:
 
     def opposites(self, pairs: int, beta: float = 0.6) -> dict:
         """Return the share of cases in which a taste's picture shows more of it than the reverse taste's does."""
-        prompts, tastes, styles = [], [], []
+        nouns, tastes, styles, specs = [], [], [], []
         for number in range(pairs):
             liked, disliked = self.taste()
             words = [", ".join(self.word(s) for s in part) for part in (liked, disliked)]
-            prompts += [captions.article(self.nouns[(5 * number) % len(self.nouns)])] * 2
+            nouns += [self.nouns[(5 * number) % len(self.nouns)]] * 2
             tastes += [(*words, beta), (*words[::-1], beta)]
             styles.append((liked, disliked))
-        _, looks = self.draw(prompts, [i // 2 for i in range(len(prompts))], tastes)
-        told = []
-        for number, (liked, disliked) in enumerate(styles):
-            two = {factor: chances[2 * number : 2 * number + 2] for factor, chances in looks.items()}
-            score = sum(self.chance(two, s) for s in liked) - sum(self.chance(two, s) for s in disliked)
-            told.append(score[0] > score[1])
-        return {"pairs": pairs, "beta": beta, "told apart": round(float(np.mean(told)), 3)}
+            specs += [Spec((Thing(nouns[-1]),), styles=tuple((*s, 1.0) for s in part)) for part in (liked, disliked)]
+        result = {"pairs": pairs, "beta": beta}
+        drawn = self.draw([captions.article(noun) for noun in nouns], [i // 2 for i in range(len(nouns))], tastes)
+        for name, (found, looks) in (("", drawn), (", rendered", self.rendered(specs))):
+            told = []
+            for number, (liked, disliked) in enumerate(styles):
+                two = {factor: chances[2 * number : 2 * number + 2] for factor, chances in looks.items()}
+                score = sum(self.chance(two, s) for s in liked) - sum(self.chance(two, s) for s in disliked)
+                told.append(score[0] > score[1])
+            result[f"told apart{name}"] = round(float(np.mean(told)), 3)
+            result[f"subject recognised{name}"] = round(float(np.mean([a == b for a, b in zip(found, nouns)])), 3)
+        return result
 
     def diversity(self, seeds: int) -> dict:
         """Return the mean distance (16x16, values 0 to 1) between seeds of one prompt, drawn and rendered."""
