@@ -100,16 +100,31 @@ def has(specs) -> torch.Tensor:
     return found
 
 
-def say(thing: tuple[str, str], rng) -> str:
-    """Return some words for a class."""
+@functools.cache
+def class_weights(device: str) -> torch.Tensor:
+    """Return how much each class counts in the loss."""
+    return torch.tensor([1.0 if factor in STYLES else CONTENT_WEIGHT for factor, _ in classes()], device=device)
+
+
+def words_for(thing: tuple[str, str]) -> list[str]:
+    """Return the words for a class, the main one first."""
     factor, value = thing
     if factor in STYLES:
-        return captions.pick_word(captions.style_words()[factor][value], rng)
+        return captions.style_words()[factor][value]
     if factor == "subject":
-        noun = str(rng.choice([value, value, *subject(value).words]))
+        return [value, *subject(value).words]
+    return {"scene": captions.SCENE_PHRASES, "time": TIME_PHRASES, "weather": WEATHER_PHRASES}[factor][value]
+
+
+def say(thing: tuple[str, str], rng) -> str:
+    """Return some words for a class."""
+    factor, known = thing[0], words_for(thing)
+    if factor in STYLES:
+        return captions.pick_word(known, rng)
+    if factor == "subject":
+        noun = str(rng.choice([known[0], *known]))
         return noun if rng.random() < 0.5 else captions.article(noun)
-    phrases = {"scene": captions.SCENE_PHRASES, "time": TIME_PHRASES, "weather": WEATHER_PHRASES}[factor][value]
-    return phrases[int(rng.integers(len(phrases)))]
+    return known[int(rng.integers(len(known)))]
 
 
 def vision_loss(eyes, vectors, data: SmallPictures, count: int, rng, device) -> torch.Tensor:
@@ -120,9 +135,8 @@ def vision_loss(eyes, vectors, data: SmallPictures, count: int, rng, device) -> 
         images = images[:, :, ::-1]
     truth = has([data.specs[i] for i in picks]).to(device)
     logits = eyes.logits(eyes.pictures(pixel_values(images).to(device)), F.normalize(vectors, dim=-1))
-    weight = torch.tensor([1.0 if factor in STYLES else CONTENT_WEIGHT for factor, _ in classes()], device=device)
     loss = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * (1 + 7 * truth)
-    return (loss * weight).sum(1).mean()
+    return (loss * class_weights(device)).sum(1).mean()
 
 
 def text_loss(eyes, vectors, seen, data: SmallPictures, tokenizer, count: int, rng, device) -> torch.Tensor:
@@ -148,15 +162,10 @@ def text_loss(eyes, vectors, seen, data: SmallPictures, tokenizer, count: int, r
 
 
 @torch.no_grad()
-def said(eyes, tokenizer) -> torch.Tensor:
+def trained_vectors(eyes, tokenizer) -> torch.Tensor:
     """Return the vectors (classes, PROJECTION) that trained eyes have for the main words of the classes."""
-    words = captions.style_words()
-    phrases = {"scene": captions.SCENE_PHRASES, "time": TIME_PHRASES, "weather": WEATHER_PHRASES}
-    names = []
-    for factor, value in classes():
-        known = words[factor][value] if factor in STYLES else phrases[factor][value] if factor in phrases else [value]
-        names.append(next(name for name in known if name))
-    return eyes.texts(tokenize(tokenizer, names, ATTRIBUTE_TOKENS))
+    main = [next(name for name in words_for(thing) if name) for thing in classes()]
+    return eyes.texts(tokenize(tokenizer, main, ATTRIBUTE_TOKENS))
 
 
 @torch.no_grad()
@@ -255,7 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--text", help="a trained text encoder whose lower layers the text tower starts as")
-    parser.add_argument("--start", help="folder of trained eyes to begin with")
+    parser.add_argument("--start", help="folder of trained eyes to begin with, in place of --text and their size")
     parser.add_argument("--data", default="data/*.npz")
     parser.add_argument("--out", required=True, help="checkpoints")
     parser.add_argument("--export", help="the folder to write at the end")
@@ -275,15 +284,16 @@ def main() -> None:
     out, device = Path(args.out), args.device
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = CLIPTokenizer.from_pretrained(args.tokenizer)
-    eyes = Eyes(new_eyes(tokenizer, args.width, args.layers))
-    if args.text:
-        eyes.start_text_from(args.text)
-    vectors = torch.nn.Parameter(torch.randn(len(classes()), PROJECTION))
     if args.start:
         eyes = Eyes.load(args.start)
-        vectors.data.copy_(said(eyes, tokenizer))
+        vectors = trained_vectors(eyes, tokenizer)
+    else:
+        eyes = Eyes(new_eyes(tokenizer, args.width, args.layers))
+        vectors = torch.randn(len(classes()), PROJECTION)
+        if args.text:
+            eyes.start_text_from(args.text)
     eyes.train().to(device)
-    vectors.data = vectors.data.to(device)
+    vectors = torch.nn.Parameter(vectors.to(device))
     data = SmallPictures(args.data, held_out=False).refresh()
     if not data.specs:
         raise SystemExit(f"{args.data}: no shard with small pictures (make_data.py --small writes them)")
