@@ -21,8 +21,7 @@ import torch
 from judge import Judge, load_judge
 from make_data import portrait, some_styles, some_subjects
 from renderer.picture import Spec, Thing, render
-from sampling import Sampler
-from text_model import personalise
+from sampling import Sampler, mixed
 
 BETAS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 # A step counts as rising if the chance falls by no more than this: two pictures of one content differ by as much.
@@ -58,14 +57,12 @@ class Bench:
         """Return subjects and looks of pictures for prompts; `tastes` are (liked, disliked, beta) for each, if given."""
         subjects, looks = [], []
         for i in range(0, len(prompts), 16):
-            tokens, pooled = self.sampler.texts(list(prompts[i : i + 16]))
+            condition = self.sampler.texts(list(prompts[i : i + 16]))
             if tastes:
-                part = tastes[i : i + 16]
-                likes, _ = self.sampler.texts([liked for liked, _, _ in part])
-                dislikes, _ = self.sampler.texts([disliked for _, disliked, _ in part])
-                betas = torch.tensor([beta for _, _, beta in part], device=tokens.device).view(-1, 1, 1)
-                tokens = personalise(tokens, likes, dislikes, betas)
-            found = self.judge.look(self.sampler.draw((tokens, pooled), seeds[i : i + 16]))
+                liked, disliked, betas = zip(*tastes[i : i + 16])
+                taste = self.sampler.texts(list(liked)), self.sampler.texts(list(disliked))
+                condition = mixed(condition, *taste, torch.tensor(betas, device=condition[0].device))
+            found = self.judge.look(self.sampler.draw(condition, seeds[i : i + 16]))
             subjects += found[0]
             looks.append(found[1])
         return subjects, {factor: np.concatenate([look[factor] for look in looks]) for factor in looks[0]}
@@ -196,12 +193,14 @@ class Bench:
         result = {"pairs": pairs, "beta": beta}
         drawn = self.draw([captions.article(noun) for noun in nouns], [i // 2 for i in range(len(nouns))], tastes)
         for name, (found, looks) in (("", drawn), (", rendered", self.rendered(specs))):
-            told = []
+            told, seen = [], []
             for number, (liked, disliked) in enumerate(styles):
                 two = {factor: chances[2 * number : 2 * number + 2] for factor, chances in looks.items()}
                 score = sum(self.chance(two, s) for s in liked) - sum(self.chance(two, s) for s in disliked)
                 told.append(score[0] > score[1])
+                seen += [np.mean([self.chance(two, s)[at] for s in part]) for at, part in enumerate((liked, disliked))]
             result[f"told apart{name}"] = round(float(np.mean(told)), 3)
+            result[f"chance of liked{name}"] = round(float(np.mean(seen)), 3)
             result[f"subject recognised{name}"] = round(float(np.mean([a == b for a, b in zip(found, nouns)])), 3)
         return result
 

@@ -1,7 +1,7 @@
 """Train the judge: a convolutional classifier of subject and styles, of another build than the eyes and on other pictures.
 
-    python make_data.py shard --kind styled --count 4000 --seed 911 --small --out data/judge-911.npz
-    python judge.py --data 'data/judge-*.npz' --out judge.pt --minutes 5
+    python make_data.py shard --kind styled --count 4000 --seed 911 --single 0.4 --density 1.6 --small --out data/judge-911.npz
+    python judge.py --data 'data/judge-*.npz' --out judge.pt --minutes 30
 
 Nothing that makes or tunes pictures is trained with it or on its shards. One answer for the subject, and for each style factor one
 of "none" and its values. Accuracies on held-out rendered pictures are printed and kept in the file.
@@ -18,35 +18,37 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from make_data import read_shard, some_subjects
+from optimizer import MasterOptimizer
 from renderer.picture import STYLES, Spec
 from torch import nn
 
-SIDE = 64
+SIDE = 128
 NONE = "none"
 
 
 class Judge(nn.Module):
-    """A small residual network on 64x64 pictures, with the names of what it tells."""
+    """A small residual network on 128x128 pictures, with the names of what it tells."""
 
-    def __init__(self, nouns: tuple[str, ...], styles: dict[str, tuple[str, ...]], width: int = 24):
+    def __init__(self, nouns: tuple[str, ...], styles: dict[str, tuple[str, ...]], width: int = 48):
         super().__init__()
         self.nouns, self.styles = tuple(nouns), {f: (NONE, *values) for f, values in styles.items()}
-        self.first = nn.Conv2d(3, width, 5, 2, 2)
-        widths = (width, 2 * width, 4 * width, 6 * width)
+        widths = (width, 2 * width, 3 * width, 4 * width)
+        self.conv_in = nn.Conv2d(3, width, 8, 4, 2)
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in zip(widths, widths[1:]))
-        # The subject is where it is; a style is everywhere.
+        # The subject is where it is; a style is everywhere, in fine marks and in the whole.
         self.subject = nn.Linear(4 * widths[-1], len(self.nouns))
-        self.style = nn.ModuleDict({f: nn.Linear(2 * widths[-1], len(v)) for f, v in self.styles.items()})
+        self.style = nn.ModuleDict({f: nn.Linear(2 * sum(widths), len(v)) for f, v in self.styles.items()})
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the logits of the subject and of every factor for pixels in -1..1, (n, 3, 64, 64)."""
-        x = self.first(pixels)
+        """Return the logits of the subject and of every factor for pixels in -1..1, (n, 3, 128, 128)."""
+        x = self.conv_in(pixels)
+        levels = [x]
         for block in self.blocks:
             x = block(x)
-        x = F.relu(x)
-        flat = torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
+            levels.append(x)
+        flat = torch.cat([part for level in levels for part in _moments(F.relu(level).float())], 1)
         flat = F.dropout(flat, 0.1, self.training)
-        quarters = F.dropout(F.adaptive_avg_pool2d(x, 2).flatten(1), 0.2, self.training)
+        quarters = F.dropout(F.adaptive_avg_pool2d(F.relu(x), 2).flatten(1), 0.2, self.training)
         return self.subject(quarters), {factor: head(flat) for factor, head in self.style.items()}
 
     @torch.no_grad()
@@ -61,6 +63,12 @@ class Judge(nn.Module):
         return subjects, {factor: np.concatenate(parts) for factor, parts in styles.items()}
 
 
+def _moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean and the standard deviation of each channel over the picture."""
+    mean = x.mean((2, 3))
+    return mean, (x.pow(2).mean((2, 3)) - mean.pow(2)).clamp_min(1e-6).sqrt()
+
+
 class _Block(nn.Module):
     def __init__(self, width: int, out: int):
         super().__init__()
@@ -73,9 +81,22 @@ class _Block(nn.Module):
 
 
 def shrink(images) -> torch.Tensor:
-    """Return pictures as float tensors (n, 3, 64, 64) in -1..1."""
+    """Return pictures as float tensors (n, 3, 128, 128) in -1..1."""
     small = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images])
     return torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def disturbed(pixels: torch.Tensor) -> torch.Tensor:
+    """Return pixels turned over, moved a little, and with some blur and noise.
+
+    Drawn pictures are softer than rendered ones, and the judge must not go by that.
+    """
+    pixels = torch.where(torch.rand(len(pixels), 1, 1, 1) < 0.5, pixels.flip(3), pixels)
+    pixels = pixels.roll(tuple(int(v) for v in torch.randint(-10, 11, (2,))), (2, 3))
+    if torch.rand(()) < 0.4:
+        pixels = F.interpolate(F.avg_pool2d(pixels, 2), scale_factor=2, mode="bilinear")
+    pixels = pixels + 0.05 * torch.rand(()) * torch.randn_like(pixels)
+    return pixels.contiguous(memory_format=torch.channels_last)
 
 
 def answers(spec: Spec, judge: Judge) -> list[int]:
@@ -94,43 +115,35 @@ def train(args) -> Judge:
     for path in sorted(glob.glob(args.data)):
         found = read_shard(path)
         if found and "small" in found[1]:
-            images.append(shrink(found[1]["small"]))
+            images.append(found[1]["small"])
             specs += found[0]
     if not specs:
         raise SystemExit(f"{args.data}: no shard with small pictures (make_data.py --small writes them)")
-    images = torch.cat(images)
+    images = np.concatenate(images)
     seen = {(f, v) for s in specs for f, v, _ in s.styles}
     styles = {f: tuple(v for v in values if (f, v) in seen) for f, values in STYLES.items()}
     judge = Judge(some_subjects(args.subjects), {f: v for f, v in styles.items() if v})
     truth = torch.tensor([answers(spec, judge) for spec in specs])
     held = torch.arange(len(specs)) % 8 == 0
     rows = torch.where(~held)[0]
-    optimizer = torch.optim.AdamW(judge.parameters(), args.rate, weight_decay=0.05)
+    judge.to(memory_format=torch.channels_last)
+    named = [(n if n.startswith("blocks") else f"readers.{n}", w) for n, w in judge.named_parameters()]
+    optimizer = MasterOptimizer(named, args.rate, args.muon_rate)
+    fast = torch.cpu._is_avx512_bf16_supported()
     clock = time.time if args.clock == "wall" else time.process_time
-    start, step = clock(), 0
+    start = clock()
     print(f"{sum(p.numel() for p in judge.parameters()) / 1e6:.2f} M parameters, {len(rows)} pictures", flush=True)
     while (spent := (clock() - start) / 60 / args.minutes) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * min(1, (step + 1) / 50) * (1 - spent)
         batch = rows[torch.randint(len(rows), (args.batch,))]
-        pixels = images[batch]
-        if torch.rand(()) < 0.5:
-            pixels = pixels.flip(3)
-        pixels = pixels.roll(tuple(int(v) for v in torch.randint(-5, 6, (2,))), (2, 3))
-        # A little blur and noise: drawn pictures are softer than rendered ones, and the judge must not go by that.
-        if torch.rand(()) < 0.5:
-            pixels = F.interpolate(F.avg_pool2d(pixels, 2), scale_factor=2, mode="bilinear")
-        pixels = pixels + 0.05 * torch.rand(()) * torch.randn_like(pixels)
-        subject, factors = judge(pixels)
-        loss = F.cross_entropy(subject, truth[batch, 0], ignore_index=-100, label_smoothing=0.05)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            subject, factors = judge(disturbed(shrink(images[batch])))
+        loss = F.cross_entropy(subject.float(), truth[batch, 0], ignore_index=-100, label_smoothing=0.05)
         for column, logits in enumerate(factors.values(), 1):
-            loss = loss + F.cross_entropy(logits, truth[batch, column])
-        optimizer.zero_grad()
+            loss = loss + F.cross_entropy(logits.float(), truth[batch, column])
         loss.backward()
-        optimizer.step()
-        step += 1
-        if step % 50 == 0:
-            print(f"{step} {(clock() - start) / 60:.1f}min loss {loss.item():.3f}", flush=True)
+        optimizer.step(min(1, (optimizer.steps + 1) / 50) * (1 - spent))
+        if optimizer.steps % 50 == 0:
+            print(f"{optimizer.steps} {(clock() - start) / 60:.1f}min loss {loss.item():.3f}", flush=True)
     judge.eval()
     judge.report = _report(judge, images[held], truth[held])
     print(json.dumps(judge.report, indent=1))
@@ -140,7 +153,7 @@ def train(args) -> Judge:
 @torch.no_grad()
 def _report(judge: Judge, images, truth) -> dict:
     """Return the accuracy of each answer on held-out rendered pictures: of the subject, and of the values that are there."""
-    parts = [judge(part) for part in images.split(64)]
+    parts = [judge(shrink(images[i : i + 64])) for i in range(0, len(images), 64)]
     subject = torch.cat([s for s, _ in parts]).argmax(1)
     known = truth[:, 0] >= 0
     result = {"subject": (subject == truth[:, 0])[known].float().mean().item(), "pictures": len(images)}
@@ -174,10 +187,11 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--subjects", type=int, default=0, help="as for make_data.py")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--clock", choices=("wall", "processor"), default="wall", help="what the minutes count")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--muon-rate", type=float, default=0.02)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
