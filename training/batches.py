@@ -7,7 +7,7 @@ import captions
 import numpy as np
 import torch
 from make_data import read_shard
-from text_model import encode, personalise, tokenize
+from text_model import encode, personalise, personalise_pooled, tokenize
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -24,7 +24,10 @@ HARD_SUBJECTS = (
     "horse",
     "penguin",
 )
-HARD_FACTORS = ("medium", "line", "texture", "contrast", "shape", "focus")
+HARD_FACTORS = (
+    *("medium", "line", "texture", "contrast", "shape", "focus", "finish"),
+    *("saturation", "detail", "composition"),
+)
 
 
 class Shards:
@@ -52,7 +55,8 @@ class Shards:
                 self.seen.discard(path)
                 continue
             specs, data = found
-            self.pictures[kind].append((data["latents"], data["masks"], specs))
+            ends = np.cumsum([2.0 if is_hard(spec) else 1.0 for spec in specs])
+            self.pictures[kind].append((data["latents"], data["masks"], specs, ends))
             if self.most and len(self.pictures[kind]) > self.most:
                 del self.pictures[kind][0]
 
@@ -63,21 +67,20 @@ class Shards:
     def sample(self, count: int, styled: float, rng):
         """Return latents, masks and specifications of a random batch of one shape, `styled` of them styled."""
         every = [part for parts in self.pictures.values() for part in parts]
-        height, width = every[_by_size(every, rng)][0].shape[2:]
+        height, width = every[_by_weight(every, rng)][0].shape[2:]
         parts = {k: [p for p in ps if p[0].shape[2:] == (height, width)] for k, ps in self.pictures.items()}
         rows = []
         for _ in range(count):
             kind = "styled" if (rng.random() < styled or not parts["plain"]) and parts["styled"] else "plain"
-            latents, masks, specs = parts[kind][_by_size(parts[kind], rng)]
-            picks = rng.integers(len(specs), size=2)
-            i = int(picks[0] if is_hard(specs[picks[0]]) else picks[1])
+            latents, masks, specs, ends = parts[kind][_by_weight(parts[kind], rng)]
+            i = int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
             rows.append((latents[i], masks[i], specs[i]))
         latents, masks, specs = zip(*rows)
         return np.stack(latents), np.stack(masks), specs
 
 
 def is_hard(spec) -> bool:
-    """Say whether a picture is of a kind that is learned last, so that it is drawn up to twice as often.
+    """Say whether a picture is of a kind that is learned last, so that it is drawn twice as often.
 
     Those are subjects of little contrast or much detail, more than one thing, and a single style of fine marks.
     """
@@ -86,16 +89,16 @@ def is_hard(spec) -> bool:
     return fine or (not spec.styles and (first.subject in HARD_SUBJECTS or first.count > 1 or len(spec.things) > 1))
 
 
-def _by_size(parts, rng) -> int:
-    """Return the number of a random shard, large ones more often."""
-    sizes = np.array([len(specs) for _, _, specs in parts], float)
-    return int(rng.choice(len(parts), p=sizes / sizes.sum()))
+def _by_weight(parts, rng) -> int:
+    """Return the number of a random shard, those of more and of hard pictures more often."""
+    ends = np.cumsum([ends[-1] for *_, ends in parts])
+    return int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
 
 
 def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return texts, four row numbers a picture (tokens, liked, disliked, pooled) and the degree of the taste.
 
-    One in ten captions is empty. Of the styled pictures, 40% use the personalisation formula with their styles in VP+ and others
+    One in ten captions is empty. Of the styled pictures, 60% use the personalisation formula with their styles in VP+ and others
     in VP-, and some have style words as their only tokens (the extra rows of the bot's `guidance` mode).
     """
     texts, rows, degrees = [], [], []
@@ -104,15 +107,15 @@ def plan_texts(specs, rng) -> tuple[list[str], np.ndarray, np.ndarray]:
         row, degree = (at, at, at, at), 0.0
         if rng.random() < 0.1:
             texts.append("")
-        elif draw < 0.43:
+        elif draw < 0.63:
             texts += (
-                _formula_texts(spec, rng) if draw < 0.4 else [captions.content(spec, rng), _liked(spec, rng, 0.2), ""]
+                _formula_texts(spec, rng) if draw < 0.6 else [captions.content(spec, rng), _liked(spec, rng, 0.2), ""]
             )
             row, degree = (at, at + 1, at + 2, at), _degree(spec, rng)
-        elif draw < 0.48:
+        elif draw < 0.66:
             texts += [captions.content(spec, rng), _liked(spec, rng, 0.2)]
             row = (at + 1, at, at, at)
-        elif draw < 0.51:
+        elif draw < 0.68:
             texts.append(_liked(spec, rng, 0.2))
         else:
             texts.append(captions.caption(spec, rng))
@@ -125,9 +128,9 @@ def _degree(spec, rng) -> float:
     """Return a beta for a styled picture: the fainter its styles the lower, so that a rising beta strengthens a style."""
     intensity = float(np.mean([strength for _, _, strength in spec.styles]))
     return (
-        rng.uniform(0.6, 1.0)
+        rng.uniform(0.5, 1.0)
         if intensity == 1
-        else float(np.clip(0.2 + 0.5 * intensity + rng.uniform(-0.08, 0.08), 0, 1))
+        else float(np.clip(0.1 + 0.5 * intensity + rng.uniform(-0.08, 0.08), 0, 1))
     )
 
 
@@ -206,5 +209,6 @@ class Conditioner:
         """Return the embeddings of a training batch (see `plan_texts`)."""
         tokens, pooled = self.ids(ids)
         own, liked, disliked, pool = rows.to(self.device).unbind(1)
-        degrees = degrees.to(self.device)[:, None, None]
-        return personalise(tokens[own], tokens[liked], tokens[disliked], degrees), pooled[pool]
+        degrees = degrees.to(self.device)[:, None]
+        mixed = personalise(tokens[own], tokens[liked], tokens[disliked], degrees[:, :, None])
+        return mixed, personalise_pooled(pooled[pool], pooled[liked], pooled[disliked], degrees)

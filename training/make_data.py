@@ -74,12 +74,13 @@ def random_spec(
     styles=STYLES,
     single: float = 0.0,
     density: float = 1.0,
+    factors: tuple[str, ...] = (),
 ) -> Spec:
     """Return a specification: `plain` has no style at all, `styled` at least one, `mixed` is either.
 
     `nouns` are the subjects to draw from (all if none), `drawings` how many drawings of each are used, `simple` the share of pictures
     that show one thing in its own colours, and `styles` the values of each factor. Of the styled pictures `single` have one style at
-    full intensity, any of all equally often; the others have each factor with its usual chance times `density`.
+    full intensity, any of `factors` (all if none) equally often; the others have each factor with its usual chance times `density`.
     """
     if kind == "mixed":
         kind = "plain" if rng.random() < 0.4 else "styled"
@@ -89,7 +90,9 @@ def random_spec(
         spec = Spec((type(first)(first.subject, drawing=first.drawing),), scene=spec.scene)
     chosen = ()
     if kind == "styled" and rng.random() < single:
-        pairs = [(factor, value) for factor, values in styles.items() for value in values]
+        pairs = [
+            (factor, value) for factor, values in styles.items() for value in values if factor in (factors or styles)
+        ]
         chosen = ((*pairs[int(rng.integers(len(pairs)))], 1.0),)
     while kind == "styled" and not chosen:
         chosen = tuple(
@@ -138,11 +141,14 @@ def shard(args) -> None:
     rng = np.random.default_rng(args.seed)
     codec = PatchCodec.load(args.codec, args.reduce)
     nouns = some_subjects(args.subjects)
+    factors = tuple(filter(None, args.factors.split(",")))
     rows: dict[str, list] = {"latents": [], "masks": [], "specs": [], "images": [], "small": []}
     start = time.time()
     for i in range(args.count):
         styles = some_styles(args.styles)
-        spec = random_spec(args.kind, rng, nouns, args.drawings, args.simple, styles, args.single, args.density)
+        spec = random_spec(
+            args.kind, rng, nouns, args.drawings, args.simple, styles, args.single, args.density, factors
+        )
         seed = args.seed * 1_000_000 + i
         image, mask = render(spec, seed, args.height, args.width, varied=args.varied)
         rows["latents"].append(codec.encode(image[None])[0].astype(np.float16))
@@ -219,6 +225,9 @@ def main() -> None:
     parser.add_argument("--drawings", type=int, default=1, help="drawings of a subject that are used")
     parser.add_argument("--simple", type=float, default=0.0, help="share of pictures of one thing in its own colours")
     parser.add_argument("--single", type=float, default=0.0, help="share of styled pictures with one style, in full")
+    parser.add_argument(
+        "--factors", default="", help="factors of these single styles, with commas between; all if none"
+    )
     parser.add_argument("--density", type=float, default=1.0, help="chance of a style of each factor, times the usual")
     parser.add_argument("--varied", action="store_true", help="jitter place, size and side of the things")
     parser.add_argument("--channels", type=int, default=16)

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from make_data import some_styles, some_subjects
 from PIL import Image, ImageDraw, ImageFont
-from text_model import encode, personalise, tokenize
+from text_model import encode, personalise, personalise_pooled, tokenize
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from unet_model import denoise, half_precision
 
@@ -71,8 +71,8 @@ class Sampler:
     def personal(self, prompts, liked: str, disliked: str, betas):
         """Return conditions for prompts paired with degrees of a taste."""
         tokens, pooled = self.texts(list(prompts))
-        (likes, dislikes), _ = self.texts([liked, disliked])
-        return personalise(tokens, likes, dislikes, torch.tensor(betas, device=self.device).view(-1, 1, 1)), pooled
+        taste = self.texts([liked]), self.texts([disliked])
+        return mixed((tokens, pooled), *taste, torch.tensor(betas, device=self.device))
 
     @torch.no_grad()
     def latents(self, condition, seeds, height: int = 0, width: int = 0) -> torch.Tensor:
@@ -96,6 +96,12 @@ class Sampler:
     def draw(self, condition, seeds, height: int = 0, width: int = 0) -> np.ndarray:
         """Return uint8 pictures (n, h, w, 3), one for each row of the condition."""
         return self.decode(self.latents(condition, seeds, height, width))
+
+
+def mixed(prompts, likes, dislikes, betas: torch.Tensor):
+    """Return token and pooled embeddings by the formula; each of the three is a pair of both, with one row or one for each degree."""
+    tokens = personalise(prompts[0], likes[0], dislikes[0], betas.view(-1, 1, 1))
+    return tokens, personalise_pooled(prompts[1], likes[1], dislikes[1], betas.view(-1, 1))
 
 
 def grid(rows, path) -> None:

@@ -2,15 +2,18 @@
 
     python train_text.py --tokenizer ../assets/model/tokenizer_2 --start ../assets/model/text_encoder_2 --out text --minutes 8
 
-The pooled embedding has to tell things, their number and colours, scene, time and weather, and what the first thing looks like
-(visual_code.py); and to ignore style words. The mean of the token embeddings has to tell every style factor, also after the
-personalisation formula. Diffusion then starts from an encoder that already separates the words, which a UNet of this size
-learns far too slowly by itself. With `--start` the encoder begins as a trained one and `--keep` of the loss holds it to that
-one's embeddings on the captions it knew, so that a UNet trained with it goes on working.
+The first half of the pooled embedding has to tell things, their number and colours, scene, time and weather, and what the first
+thing looks like (visual_code.py), and to ignore style words; the second half has to tell the styles. The mean of the token embeddings
+has to tell every style factor. Styles have to be told after the personalisation formula too. Diffusion then starts from an encoder
+that already separates the words, which a UNet of this size learns far too slowly by itself. With `--start` the encoder begins as a
+trained one and `--keep` of the loss holds it to that one's embeddings on the captions it knew, so that a UNet trained with it goes on
+working. With `--styles-only` nothing is learned but the second half: only the last layer and the projection change, which the token
+embeddings do not go through, and the first half is held to what it was.
 """
 
 import argparse
 import copy
+import functools
 import json
 import os
 import signal
@@ -26,7 +29,7 @@ from near import with_near_word
 from optimizer import MasterOptimizer
 from renderer.picture import COLOURS, SCENES, STYLES, Spec, Thing, subjects
 from renderer.weather import TIMES, WEATHERS
-from text_model import HIDDEN, encode, new_encoder, personalise, tokenize
+from text_model import HIDDEN, encode, new_encoder, personalise, personalise_pooled, tokenize, with_style_half
 from torch import nn
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from visual_code import CODE, visual_codes
@@ -49,11 +52,12 @@ SAVE_SECONDS = 240
 
 
 class Readers(nn.Module):
-    """Linear heads: content and looks from the pooled embedding, content and styles from the mean token embedding."""
+    """Linear heads: content and looks from the first half of the pooled embedding, styles from the second, both from tokens."""
 
     def __init__(self):
         super().__init__()
         self.pooled = nn.ModuleDict({k: nn.Linear(HIDDEN, len(v)) for k, v in CONTENT.items()})
+        self.styles = nn.ModuleDict({k: nn.Linear(HIDDEN, len(v)) for k, v in FACTORS.items()})
         self.tokens = nn.ModuleDict({k: nn.Linear(HIDDEN, len(v)) for k, v in (FACTORS | CONTENT).items()})
         self.looks = nn.Linear(HIDDEN, CODE)
 
@@ -88,45 +92,100 @@ def reading_loss(heads, embedding, truth, keep=slice(None)) -> tuple[torch.Tenso
     return total, accuracy
 
 
-def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, dict]:
-    """Return the loss of one random batch and its measures."""
-    device = readers.looks.weight.device
-    half = count // 2
-    specs = [random_spec("styled" if rng.random() < 0.75 else "plain", rng, simple=0.4) for _ in range(count)]
-    full = [with_near_word(captions.caption(s, rng), s.things[0].subject, rng) for s in specs]
-    bare = [with_near_word(captions.content(s, rng), s.things[0].subject, rng) for s in specs]
-    liked = [", ".join(captions.style_list(s, rng, 0.35)) for s in specs[:half]]
-    disliked = [", ".join(captions.opposite_list(s, rng)) for s in specs[:half]]
-    length = 0 if rng.random() < 0.15 else SHORT
-    states, pooled = encode(encoder, tokenize(tokenizer, full + bare + liked + disliked, length).to(device))
-    states, pooled = states.float(), pooled.float()
-    of_full, of_bare, of_liked, of_disliked = states.split([count, count, half, half])
-    beta = torch.from_numpy(rng.uniform(0.5, 1, (half, 1, 1))).float().to(device)
-    mixed = personalise(of_bare[:half], of_liked, of_disliked, beta)
+class Texts:
+    """Random captions with their specifications, and what an encoder makes of them and of the tastes that go with half of them."""
 
-    content = targets(specs, CONTENT)
-    styles = targets(specs, FACTORS)
-    everything = styles | content
-    none = {name: torch.zeros_like(classes) for name, classes in styles.items()}
-    first = slice(half)
+    def __init__(self, encoder, tokenizer, count: int, rng, device):
+        half = count // 2
+        self.specs = [random_spec("styled" if rng.random() < 0.75 else "plain", rng, simple=0.4) for _ in range(count)]
+        nouns = [spec.things[0].subject for spec in self.specs]
+        full = [with_near_word(captions.caption(s, rng), noun, rng) for s, noun in zip(self.specs, nouns)]
+        bare = [with_near_word(captions.content(s, rng), noun, rng) for s, noun in zip(self.specs, nouns)]
+        liked = [", ".join(captions.style_list(s, rng, 0.35)) for s in self.specs[:half]]
+        disliked = [", ".join(captions.opposite_list(s, rng)) for s in self.specs[:half]]
+        length = 0 if rng.random() < 0.15 else SHORT
+        self.ids = tokenize(tokenizer, full + bare + liked + disliked, length).to(device)
+        states, pooled = encode(encoder, self.ids)
+        self.parts = [count, count, half, half]
+        self.states, self.pooled = states.float(), pooled.float()
+        self.beta = torch.from_numpy(rng.uniform(0.5, 1, (half, 1))).float().to(device)
+
+
+def style_terms(texts: Texts, readers, styles, none):
+    """Return what has to be read from the second half of the pooled embedding, as rows for `read`."""
+    full, bare, liked, disliked = texts.pooled[:, HIDDEN:].split(texts.parts)
+    first = slice(len(liked))
+    mixed = personalise_pooled(bare[first], liked, disliked, texts.beta)
+    return (
+        ("pooled styles", 1.0, readers.styles, full, styles, slice(None)),
+        ("pooled no styles", 0.5, readers.styles, bare, none, slice(None)),
+        ("pooled list", 0.5, readers.styles, liked, styles, first),
+        ("pooled mixed", 1.0, readers.styles, mixed, styles, first),
+    )
+
+
+def read(terms) -> tuple[torch.Tensor, dict]:
+    """Return the summed loss of rows (label, weight, heads, embedding, truth, rows that count) and the accuracies."""
     seen, measures = 0.0, {}
-    for label, weight, heads, embedding, truth, keep in (
-        ("pooled", 1.0, readers.pooled, pooled[:count], content, slice(None)),
-        ("pooled bare", 1.0, readers.pooled, pooled[count : 2 * count], content, slice(None)),
-        ("caption", 1.0, readers.tokens, of_full.mean(1), everything, slice(None)),
-        ("bare", 0.5, readers.tokens, of_bare.mean(1), none | content, slice(None)),
-        ("list", 0.5, readers.tokens, of_liked.mean(1), styles, first),
-        ("mixed", 1.0, readers.tokens, mixed.mean(1), styles, first),
-    ):
+    for label, weight, heads, embedding, truth, keep in terms:
         loss, accuracy = reading_loss(heads, embedding, truth, keep)
         seen = seen + weight * loss
         measures[label] = accuracy
-    looks = torch.from_numpy(visual_codes()[[CONTENT["subject"].index(s.things[0].subject) for s in specs]]).to(device)
-    missed = sum(F.mse_loss(readers.looks(pooled[k * count : (k + 1) * count]), looks) for k in (0, 1)) / 2
-    gap = F.mse_loss(pooled[:count], pooled[count : 2 * count])
-    size = (states.pow(2).mean(-1).sqrt() - 1).pow(2).mean() + (pooled.pow(2).mean(-1).sqrt() - 1).pow(2).mean()
+    return seen, measures
+
+
+def steady(texts: Texts) -> torch.Tensor:
+    """Return how much the first half of the pooled embedding differs among lists of styles, which say nothing of content."""
+    lists = texts.pooled[:, :HIDDEN].split(texts.parts)
+    lists = torch.cat(lists[2:])
+    return (lists - lists.mean(0)).pow(2).mean()
+
+
+def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, dict]:
+    """Return the loss of one random batch and its measures."""
+    device = readers.looks.weight.device
+    texts = Texts(encoder, tokenizer, count, rng, device)
+    of_full, of_bare, of_liked, of_disliked = texts.states.split(texts.parts)
+    first = slice(len(of_liked))
+    mixed = personalise(of_bare[first], of_liked, of_disliked, texts.beta[:, :, None])
+    subject, bare_subject = texts.pooled[:, :HIDDEN].split(texts.parts)[:2]
+    content, styles = targets(texts.specs, CONTENT), targets(texts.specs, FACTORS)
+    everything = styles | content
+    none = {name: torch.zeros_like(classes) for name, classes in styles.items()}
+    seen, measures = read(
+        (
+            ("pooled", 1.0, readers.pooled, subject, content, slice(None)),
+            ("pooled bare", 1.0, readers.pooled, bare_subject, content, slice(None)),
+            ("caption", 1.0, readers.tokens, of_full.mean(1), everything, slice(None)),
+            ("bare", 0.5, readers.tokens, of_bare.mean(1), none | content, slice(None)),
+            ("list", 0.5, readers.tokens, of_liked.mean(1), styles, first),
+            ("mixed", 1.0, readers.tokens, mixed.mean(1), styles, first),
+            *style_terms(texts, readers, styles, none),
+        )
+    )
+    nouns = [CONTENT["subject"].index(s.things[0].subject) for s in texts.specs]
+    looks = torch.from_numpy(visual_codes()[nouns]).to(device)
+    missed = sum(F.mse_loss(readers.looks(part), looks) for part in (subject, bare_subject)) / 2
+    gap = F.mse_loss(subject, bare_subject)
+    length = (texts.states.pow(2).mean(-1).sqrt() - 1).pow(2).mean()
+    size = length + (texts.pooled.pow(2).mean(-1).sqrt() - 1).pow(2).mean()
     measures |= {"invariance gap": gap.detach(), "looks missed": missed.detach()}
-    return seen + 3.0 * gap + 4.0 * missed + 0.1 * size, measures
+    return seen + 3.0 * gap + 3.0 * steady(texts) + 4.0 * missed + 0.1 * size, measures
+
+
+def style_losses(encoder, readers, tokenizer, count: int, rng, teacher) -> tuple[torch.Tensor, dict]:
+    """Return the loss of one random batch for the second half of the pooled embedding alone, and its measures."""
+    texts = Texts(encoder, tokenizer, count, rng, readers.looks.weight.device)
+    styles = targets(texts.specs, FACTORS)
+    none = {name: torch.zeros_like(classes) for name, classes in styles.items()}
+    seen, measures = read(style_terms(texts, readers, styles, none))
+    with torch.no_grad():
+        before = encode(teacher, texts.ids[: 2 * count])[1].float()
+    kept = F.mse_loss(texts.pooled[: 2 * count, :HIDDEN], before[:, :HIDDEN])
+    size = (texts.pooled[:, HIDDEN:].pow(2).mean(-1).sqrt() - 1).pow(2).mean()
+    lists = steady(texts)
+    measures |= {"kept": kept.detach(), "steady": lists.detach()}
+    return seen + 200.0 * kept + 10.0 * lists + 0.1 * size, measures
 
 
 def first_caption(rng) -> str:
@@ -149,7 +208,8 @@ def keeping_loss(encoder, teacher, tokenizer, count: int, rng) -> torch.Tensor:
     with torch.no_grad():
         states, pooled = encode(teacher, ids)
     own_states, own_pooled = encode(encoder, ids)
-    return F.mse_loss(own_states.float(), states.float()) + F.mse_loss(own_pooled.float(), pooled.float())
+    own_pooled = own_pooled[:, : pooled.shape[1]].float()  # without the half for styles, if it began without
+    return F.mse_loss(own_states.float(), states.float()) + F.mse_loss(own_pooled, pooled.float())
 
 
 def main() -> None:
@@ -158,6 +218,9 @@ def main() -> None:
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--start", help="a trained text encoder to begin with")
     parser.add_argument("--keep", type=float, default=0.0, help="weight of staying near it on what it knew")
+    parser.add_argument(
+        "--styles-only", action="store_true", help="learn the second half of the pooled embedding alone"
+    )
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=8, help="of the whole schedule, over all restarts")
     parser.add_argument("--batch", type=int, default=48)
@@ -172,9 +235,16 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = CLIPTokenizer.from_pretrained(args.tokenizer)
     begun = CLIPTextModelWithProjection.from_pretrained(args.start).float() if args.start else new_encoder(tokenizer)
-    teacher = copy.deepcopy(begun).eval().to(args.device) if args.keep else None
+    teacher = copy.deepcopy(begun).eval().to(args.device) if args.keep or args.styles_only else None
+    begun = with_style_half(begun)
+    if args.styles_only:
+        begun.requires_grad_(False)
+        for part in (begun.text_model.encoder.layers[-1], begun.text_model.final_layer_norm, begun.text_projection):
+            part.requires_grad_(True)
     encoder, readers = begun.train().to(args.device), Readers().to(args.device)
-    named = [*encoder.named_parameters(), *((f"readers.{name}", weight) for name, weight in readers.named_parameters())]
+    own = readers.styles if args.styles_only else readers
+    named = [(name, weight) for name, weight in encoder.named_parameters() if weight.requires_grad]
+    named += [(f"readers.{name}", weight) for name, weight in own.named_parameters()]
     print(f"{sum(p.numel() for p in encoder.parameters()) / 1e6:.2f} M parameters", flush=True)
     optimizer = MasterOptimizer(named, args.rate, args.muon_rate)
     before = 0.0
@@ -182,6 +252,7 @@ def main() -> None:
         state = torch.load(out / "state.pt", map_location=args.device)
         optimizer.load(state["optimizer"])
         before = state["spent"]
+    batch_losses = functools.partial(style_losses, teacher=teacher) if args.styles_only else losses
     rng = np.random.default_rng(optimizer.steps)
     start = written = time.time()
     fast = args.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
@@ -190,8 +261,8 @@ def main() -> None:
     while (progress := (spent := before + (time.time() - start) / 60) / args.minutes) < 1 and not asked_to_stop:
         scale = min(1, (optimizer.steps + 1) / 60) * min(1, max(0.02, (1 - progress) / 0.5))
         with torch.autocast(args.device, torch.bfloat16, enabled=fast):
-            loss, measures = losses(encoder, readers, tokenizer, args.batch, rng)
-            if teacher is not None:
+            loss, measures = batch_losses(encoder, readers, tokenizer, args.batch, rng)
+            if args.keep:
                 kept = keeping_loss(encoder, teacher, tokenizer, args.batch, rng)
                 measures["kept"] = kept.detach()
                 loss = loss + args.keep * kept
@@ -204,7 +275,7 @@ def main() -> None:
             written = time.time()
     save(out, encoder, readers, optimizer, before + (time.time() - start) / 60)
     if not asked_to_stop:
-        report(out, encoder.eval(), readers, tokenizer)
+        report(out, lambda rng: batch_losses(encoder.eval(), readers, tokenizer, 64, rng)[1])
 
 
 def save(out: Path, encoder, readers, optimizer, spent: float) -> None:
@@ -215,11 +286,11 @@ def save(out: Path, encoder, readers, optimizer, spent: float) -> None:
     os.replace(out / "state.part", out / "state.pt")
 
 
-def report(out: Path, encoder, readers, tokenizer) -> None:
-    """Print and keep the accuracy of every reader on fresh captions."""
+def report(out: Path, measured) -> None:
+    """Print and keep the accuracy of every reader on fresh captions; `measured` makes a batch with a generator and reads it."""
     rng = np.random.default_rng(12345)
     with torch.no_grad():
-        runs = [_flat(losses(encoder, readers, tokenizer, 64, rng)[1]) for _ in range(8)]
+        runs = [_flat(measured(rng)) for _ in range(8)]
     result = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
     (out / "report.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))

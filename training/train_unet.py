@@ -27,7 +27,7 @@ from make_data import FIRST_SUBJECTS, read_shard, some_subjects
 from optimizer import MasterOptimizer
 from PIL import Image
 from renderer.picture import Spec, Thing
-from unet_model import LATENT_CHANNELS, denoise, half_precision, new_schedule, new_unet, time_ids
+from unet_model import LATENT_CHANNELS, denoise, half_precision, new_schedule, new_unet, time_ids, with_style_half
 
 MASK_WEIGHT = 2.0
 SAVE_SECONDS = 240
@@ -188,7 +188,7 @@ def main() -> None:
     conditioner = Conditioner(args.text, args.tokenizer, device)
     nouns = some_subjects(args.subjects)
     if args.start:
-        unet = UNet2DConditionModel.from_pretrained(args.start).float()
+        unet = with_style_half(UNet2DConditionModel.from_pretrained(args.start).float())
     else:
         unet = new_unet([int(width) for width in args.channels.split(",")], args.cells)
     unet.train().to(device, memory_format=torch.channels_last)

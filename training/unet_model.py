@@ -16,7 +16,7 @@ def new_unet(channels=(64, 128, 256), cells: int = 16) -> UNet2DConditionModel:
     """Return an untrained UNet for pictures of `cells` latent cells a side.
 
     It attends to the tokens at half and a quarter of that, where it is cheap. The pooled text embedding joins the time
-    embedding (`text_time`), as in SDXL: that is how the subject is learned.
+    embedding (`text_time`), as in SDXL: that is how the subject is learned, and how styles reach the level of fine marks.
     """
     return UNet2DConditionModel(
         sample_size=cells,
@@ -32,7 +32,7 @@ def new_unet(channels=(64, 128, 256), cells: int = 16) -> UNet2DConditionModel:
         norm_num_groups=32 if channels[0] % 32 == 0 else 16,
         addition_embed_type="text_time",
         addition_time_embed_dim=TIME_ID_SIZE,
-        projection_class_embeddings_input_dim=6 * TIME_ID_SIZE + HIDDEN,
+        projection_class_embeddings_input_dim=6 * TIME_ID_SIZE + 2 * HIDDEN,
     )
 
 
@@ -90,6 +90,22 @@ def denoise(unet, tokens, pooled, empty, latents, size, steps: int = 12, guidanc
         spread = bound.std((1, 2, 3), keepdim=True) / guided.std((1, 2, 3), keepdim=True)
         latents = schedule.step(guided * (rescale * spread + 1 - rescale), step, latents).prev_sample
     return latents
+
+
+@torch.no_grad()
+def with_style_half(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """Return a UNet that was told the content only with room for the style half of the pooled embedding; it ignores it yet."""
+    old = unet.add_embedding.linear_1
+    added = 6 * TIME_ID_SIZE + 2 * HIDDEN - old.in_features
+    if added > 0:
+        layer = nn.Linear(old.in_features + added, old.out_features)
+        layer.bias.copy_(old.bias)
+        layer.weight[:, :HIDDEN] = old.weight[:, :HIDDEN]
+        layer.weight[:, HIDDEN : HIDDEN + added] = 0
+        layer.weight[:, HIDDEN + added :] = old.weight[:, HIDDEN:]
+        unet.add_embedding.linear_1 = layer
+        unet.register_to_config(projection_class_embeddings_input_dim=layer.in_features)
+    return unet
 
 
 @torch.no_grad()

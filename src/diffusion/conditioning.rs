@@ -20,14 +20,15 @@
 //!
 //! Only token states are mixed. Pooled vectors and time ids stay those of the prompt and the negative prompt: the VP+ row
 //! carries the prompt's, the VP− row the negative prompt's. With [`VpNorm::Keep`], each token of a mixed embedding is
-//! rescaled to its norm in the embedding that preferences were added to (`E(prompt)`, and `E(neg)` for `c⁻`).
+//! rescaled to its norm in the embedding that preferences were added to (`E(prompt)`, and `E(neg)` for `c⁻`). With
+//! [`VpPooled::Mixed`], the pooled vectors of `c⁺` and `c⁻` are mixed by the same formulas, and never rescaled.
 //!
 //! Up to s = 1 there is no guidance, as in diffusers: s counts as 1, so that the negative term cancels and its row is left
 //! out. With β = 0 or without preferences every mode is plain classifier-free guidance on `E(prompt)`, bit for bit.
 
 use candle_core::{D, Result, Tensor};
 
-use crate::params::{Conditioning, VpNorm};
+use crate::params::{Conditioning, Mixing, VpNorm, VpPooled};
 use crate::text::Encoded;
 
 /// The conditions of one picture, one for each row it has in the denoiser's batch, and the rule that joins the outputs.
@@ -79,7 +80,7 @@ impl Plan {
         beta: f64,
         guidance: f64,
         rescale: f64,
-        norm: VpNorm,
+        mixing: Mixing,
     ) -> Result<Self> {
         let positive = |states: Tensor| Row {
             states,
@@ -92,6 +93,7 @@ impl Plan {
             pooled: texts.negative.unwrap_or(texts.prompt).pooled.clone(),
             negative: texts.negative.is_some(),
         };
+        let mixed = |row: Row, preference: &Preference| preference.added_to(row, beta, mixing);
         let prompt = &texts.prompt.states;
         let (rows, guide) = match (texts.preferences, mode) {
             (None, _) => match texts.negative {
@@ -102,8 +104,7 @@ impl Plan {
                 None => (vec![positive(prompt.clone())], Guide::None),
             },
             (Some((plus, minus)), Conditioning::Embedding) => {
-                let direction = repeated(&(&plus.states - &minus.states)?, prompt)?;
-                let mixed = positive(mix(prompt, &direction, beta, norm)?);
+                let mixed = mixed(positive(prompt.clone()), &Preference::between(plus, minus)?)?;
                 match texts.negative {
                     Some(neg) => (
                         vec![negative(neg.states.clone()), mixed],
@@ -114,23 +115,18 @@ impl Plan {
             }
             (Some((plus, minus)), Conditioning::Guidance | Conditioning::Reference) => {
                 let reference = mode == Conditioning::Reference;
-                let plus = repeated(&plus.states, prompt)?;
-                let minus = repeated(&minus.states, prompt)?;
-                let with = |base: &Tensor, preference: &Tensor| {
-                    if reference {
-                        mix(base, preference, beta, norm)
-                    } else {
-                        Ok(base.clone())
-                    }
+                let with = |row: Row, preference: &Encoded| match reference {
+                    true => mixed(row, &Preference::of(preference)),
+                    false => Ok(row),
                 };
                 let mut rows = vec![
-                    positive(with(prompt, &plus)?),
-                    positive(plus.clone()),
-                    negative(minus.clone()),
+                    with(positive(prompt.clone()), plus)?,
+                    positive(repeated(&plus.states, prompt)?),
+                    negative(repeated(&minus.states, prompt)?),
                 ];
                 match texts.negative {
                     Some(neg) => {
-                        rows.insert(0, negative(with(&neg.states, &minus)?));
+                        rows.insert(0, with(negative(neg.states.clone()), minus)?);
                         (
                             rows,
                             Guide::GuidedPreferences {
@@ -168,6 +164,50 @@ impl Plan {
         } else {
             Ok(joined)
         }
+    }
+}
+
+/// What is added to a row: one context's states, and a pooled vector where the model has any.
+struct Preference {
+    states: Tensor,
+    pooled: Option<Tensor>,
+}
+
+impl Preference {
+    fn of(text: &Encoded) -> Self {
+        Self {
+            states: text.states.clone(),
+            pooled: text.pooled.clone(),
+        }
+    }
+
+    /// From what is disliked to what is liked.
+    fn between(plus: &Encoded, minus: &Encoded) -> Result<Self> {
+        let pooled = plus.pooled.as_ref().zip(minus.pooled.as_ref());
+        Ok(Self {
+            states: (&plus.states - &minus.states)?,
+            pooled: pooled.map(|(plus, minus)| plus - minus).transpose()?,
+        })
+    }
+
+    fn added_to(&self, row: Row, degree: f64, mixing: Mixing) -> Result<Row> {
+        let states = mix(
+            &row.states,
+            &repeated(&self.states, &row.states)?,
+            degree,
+            mixing.norm,
+        )?;
+        let pooled = match (row.pooled, &self.pooled, mixing.pooled) {
+            (Some(base), Some(direction), VpPooled::Mixed) => {
+                Some(mix(&base, direction, degree, VpNorm::Raw)?)
+            }
+            (pooled, ..) => pooled,
+        };
+        Ok(Row {
+            states,
+            pooled,
+            ..row
+        })
     }
 }
 
@@ -215,6 +255,17 @@ mod tests {
         }
     }
 
+    fn both(norm: VpNorm) -> Mixing {
+        Mixing {
+            norm,
+            pooled: VpPooled::Mixed,
+        }
+    }
+
+    fn pooled(row: &Row) -> Vec<u32> {
+        bits(row.pooled.as_ref().unwrap())
+    }
+
     #[test]
     fn without_preferences_every_mode_is_the_same() {
         let (prompt, negative) = (encoded(1), encoded(2));
@@ -228,9 +279,10 @@ mod tests {
             Conditioning::Guidance,
             Conditioning::Reference,
         ] {
-            let plan = Plan::new(&texts, mode, 0.7, 5.0, 0.0, VpNorm::Keep).unwrap();
+            let plan = Plan::new(&texts, mode, 0.7, 5.0, 0.0, both(VpNorm::Keep)).unwrap();
             assert_eq!(plan.rows.len(), 2);
             assert_eq!(bits(&plan.rows[1].states), bits(&prompt.states));
+            assert_eq!(pooled(&plan.rows[1]), bits(prompt.pooled.as_ref().unwrap()));
         }
     }
 
@@ -242,17 +294,36 @@ mod tests {
             negative: Some(&negative),
             preferences: Some((&plus, &minus)),
         };
-        let plan = Plan::new(&texts, Conditioning::Reference, 0.5, 5.0, 0.0, VpNorm::Raw).unwrap();
-        let pooled: Vec<_> = plan
-            .rows
-            .iter()
-            .map(|row| bits(row.pooled.as_ref().unwrap()))
-            .collect();
+        let plan = Plan::new(&texts, Conditioning::Reference, 0.5, 5.0, 0.0, Mixing::default()).unwrap();
+        let pooled: Vec<_> = plan.rows.iter().map(pooled).collect();
         let (positive, negative) = (
             bits(prompt.pooled.as_ref().unwrap()),
             bits(negative.pooled.as_ref().unwrap()),
         );
         assert_eq!(pooled, [negative.clone(), positive.clone(), positive, negative]);
+    }
+
+    #[test]
+    fn pooled_vectors_are_mixed_where_the_model_asks_for_it() {
+        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
+        let texts = Texts {
+            prompt: &prompt,
+            negative: Some(&negative),
+            preferences: Some((&plus, &minus)),
+        };
+        let plan = |mode| Plan::new(&texts, mode, 0.5, 5.0, 0.0, both(VpNorm::Keep)).unwrap();
+        let own = |text: &Encoded| text.pooled.clone().unwrap();
+        let sum = |base: &Encoded, added: &Tensor| bits(&(own(base) + (added * 0.5).unwrap()).unwrap());
+        let rows = plan(Conditioning::Embedding).rows;
+        let direction = (own(&plus) - own(&minus)).unwrap();
+        assert_eq!(pooled(&rows[0]), bits(&own(&negative)));
+        assert_eq!(pooled(&rows[1]), sum(&prompt, &direction));
+        let rows = plan(Conditioning::Reference).rows;
+        assert_eq!(pooled(&rows[0]), sum(&negative, &own(&minus)));
+        assert_eq!(pooled(&rows[1]), sum(&prompt, &own(&plus)));
+        assert_eq!(pooled(&rows[2]), bits(&own(&prompt)));
+        let rows = plan(Conditioning::Guidance).rows;
+        assert_eq!(pooled(&rows[1]), bits(&own(&prompt)));
     }
 
     #[test]
@@ -276,7 +347,7 @@ mod tests {
             negative: Some(&negative),
             preferences: Some((&plus, &minus)),
         };
-        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 5.0, 0.0, VpNorm::Raw).unwrap();
+        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 5.0, 0.0, Mixing::default()).unwrap();
         let one = |v: f32| Tensor::full(v, (1, 1, 1, 1), &candle_core::Device::Cpu).unwrap();
         let joined = plan.combine(&[one(1.0), one(2.0), one(4.0), one(3.0)]).unwrap();
         assert_eq!(
@@ -288,7 +359,7 @@ mod tests {
             negative: None,
             ..texts
         };
-        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 1.0, 0.7, VpNorm::Raw).unwrap();
+        let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 1.0, 0.7, Mixing::default()).unwrap();
         assert_eq!(plan.rows.len(), 3);
         let joined = plan.combine(&[one(2.0), one(4.0), one(3.0)]).unwrap();
         assert_eq!(joined.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [2.5]);

@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::SchedulerOverrides;
 use crate::error::Result;
 use crate::manifest::{Defaults, ModelManifest};
-use crate::params::{Conditioning, NoiseKind, VpNorm};
+use crate::params::{Conditioning, NoiseKind, VpNorm, VpPooled};
 use crate::schedulers::SchedulerKind;
 
 impl ModelManifest {
@@ -39,6 +39,7 @@ impl ModelManifest {
             licence: "unknown".to_owned(),
             dtype: None,
             vp_norm: VpNorm::default(),
+            vp_pooled: VpPooled::default(),
             scheduler_config: SchedulerOverrides::default(),
             refiner: None,
             defaults: Defaults {

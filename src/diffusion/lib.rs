@@ -72,7 +72,7 @@ pub use dual::{Direction, DualEncoder};
 pub use error::DiffusionError;
 pub use lora::Lora;
 pub use manifest::ModelManifest;
-pub use params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
+pub use params::{Conditioning, GenerationParams, Mixing, NoiseKind, VpNorm, VpPooled};
 pub use pipeline::{LoadOptions, ModelInfo, Pipeline, Slot, StepEvent};
 pub use preview::LatentRgb;
 pub use safety::{SafetyChecker, SafetyReport};

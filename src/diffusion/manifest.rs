@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SchedulerOverrides;
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{DiffusionError, Result};
-use crate::params::{Conditioning, GenerationParams, NoiseKind, VpNorm};
+use crate::params::{Conditioning, GenerationParams, Mixing, NoiseKind, VpNorm, VpPooled};
 use crate::pipeline::LoadOptions;
 use crate::preview::LatentRgb;
 use crate::schedulers::SchedulerKind;
@@ -46,6 +46,9 @@ pub struct ModelManifest {
     /// What mixed embeddings are rescaled to.
     #[serde(default)]
     pub vp_norm: VpNorm,
+    /// Which pooled vector goes with mixed embeddings.
+    #[serde(default)]
+    pub vp_pooled: VpPooled,
     /// What stands in for settings of the checkpoint's own `scheduler_config.json`.
     #[serde(default)]
     pub scheduler_config: SchedulerOverrides,
@@ -178,7 +181,10 @@ impl ModelManifest {
             name: Some(self.name.clone()),
             device: DeviceChoice::Auto,
             dtype: self.dtype,
-            vp_norm: self.vp_norm,
+            mixing: Mixing {
+                norm: self.vp_norm,
+                pooled: self.vp_pooled,
+            },
             scheduler: self.scheduler_config.clone(),
             tokenizer: self.tokenizer.clone(),
             loras: self.loras.iter().map(LoraChoice::lora).collect::<Result<_>>()?,
@@ -227,6 +233,7 @@ name = "small"
 path = "weights"
 licence = "Apache-2.0"
 vp_norm = "keep"
+vp_pooled = "mixed"
 [defaults]
 steps = 20
 scheduler = "dpmpp_2m_karras"
@@ -264,7 +271,8 @@ beta = 0.6
             (params.steps, params.scheduler),
             (20, SchedulerKind::Dpmpp2mKarras)
         );
-        assert_eq!(manifest.load_options().unwrap().vp_norm, VpNorm::Keep);
+        let mixing = manifest.load_options().unwrap().mixing;
+        assert_eq!((mixing.norm, mixing.pooled), (VpNorm::Keep, VpPooled::Mixed));
     }
 
     #[test]

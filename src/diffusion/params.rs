@@ -76,6 +76,26 @@ pub enum VpNorm {
     Keep,
 }
 
+/// Which pooled text vector a row with preferences has, in SDXL-shaped models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VpPooled {
+    /// The prompt's own, as in ViPer's code.
+    #[default]
+    Prompt,
+    /// Mixed by the formula, like the tokens but never rescaled: for models whose pooled vector tells styles.
+    Mixed,
+}
+
+/// How a model takes preferences into its embeddings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mixing {
+    /// What mixed tokens are rescaled to.
+    pub norm: VpNorm,
+    /// Which pooled vector goes with them.
+    pub pooled: VpPooled,
+}
+
 /// Where a seed's noise comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

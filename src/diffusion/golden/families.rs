@@ -7,7 +7,7 @@ use super::*;
 use crate::config::UNetConfig;
 use crate::models::UNet2DConditionModel;
 use crate::weights::Weights;
-use crate::{Conditioning, GenerationParams, Precision, Slot};
+use crate::{Conditioning, GenerationParams, Mixing, Precision, Slot};
 
 const STEPS: usize = 6;
 
@@ -43,7 +43,10 @@ pub(super) fn open(folder: &Path, vp_norm: VpNorm, dtype: Precision) -> Pipeline
     let options = LoadOptions {
         device: crate::DeviceChoice::Cpu,
         dtype: Some(dtype),
-        vp_norm,
+        mixing: Mixing {
+            norm: vp_norm,
+            ..Mixing::default()
+        },
         ..Default::default()
     };
     Pipeline::load(folder, &options).unwrap()

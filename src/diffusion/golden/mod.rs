@@ -23,7 +23,7 @@ use std::sync::LazyLock;
 
 use candle_core::{Device, Tensor};
 
-use crate::{LoadOptions, Pipeline, VpNorm};
+use crate::{LoadOptions, Mixing, Pipeline, VpNorm};
 
 /// The bound on every comparison: the difference's Euclidean norm, relative to the expected values'.
 const TOLERANCE: f32 = 1e-4;
@@ -41,7 +41,10 @@ fn folder() -> PathBuf {
 fn load(model: &str, vp_norm: VpNorm) -> Pipeline {
     let options = LoadOptions {
         device: crate::DeviceChoice::Cpu,
-        vp_norm,
+        mixing: Mixing {
+            norm: vp_norm,
+            ..Mixing::default()
+        },
         ..Default::default()
     };
     Pipeline::load(&folder().join(model), &options).unwrap()

@@ -7,7 +7,7 @@ use crate::conditioning::{Plan, Row, Texts};
 use crate::config::SchedulerConfig;
 use crate::error::Result;
 use crate::models::{AddedInputs, UNet2DConditionModel, guidance_scale_embedding};
-use crate::params::{GenerationParams, VpNorm};
+use crate::params::{GenerationParams, Mixing};
 use crate::text::{Reading, TextEncoders};
 use crate::weights::Products;
 
@@ -37,7 +37,7 @@ pub(super) struct Part<'a> {
 
 impl Denoiser {
     /// Encodes a picture's texts (or finds them in the cache) and lays out the rows they condition.
-    pub fn plan(&self, params: &GenerationParams, norm: VpNorm) -> Result<Plan> {
+    pub fn plan(&self, params: &GenerationParams, mixing: Mixing) -> Result<Plan> {
         let reading = Reading {
             clip_skip: params.clip_skip,
             weights: params.prompt_weights,
@@ -73,7 +73,7 @@ impl Denoiser {
             params.beta,
             params.guidance,
             params.guidance_rescale,
-            norm,
+            mixing,
         )?;
         for row in &mut plan.rows {
             row.states = row.states.to_dtype(self.dtype)?;

@@ -15,7 +15,7 @@ use crate::error::{DiffusionError, Result};
 use crate::lora::{Lora, LoraSet};
 use crate::models::{AutoencoderKl, TinyDecoder};
 use crate::ops::multiplies_bf16;
-use crate::params::VpNorm;
+use crate::params::Mixing;
 use crate::preview::LatentRgb;
 use crate::safety::SafetyChecker;
 use crate::schedulers::SchedulerKind;
@@ -34,8 +34,8 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// In which precision; the device's best if absent.
     pub dtype: Option<Precision>,
-    /// What mixed embeddings are rescaled to.
-    pub vp_norm: VpNorm,
+    /// How it takes preferences into its embeddings.
+    pub mixing: Mixing,
     /// What stands in for settings of the checkpoint's `scheduler_config.json`.
     pub scheduler: SchedulerOverrides,
     /// A tokenizer's folder, in place of the checkpoint's own or of CLIP's, which single files get.
@@ -149,7 +149,7 @@ impl Pipeline {
                 touched: loras.components(),
             },
             vae,
-            vp_norm: options.vp_norm,
+            mixing: options.mixing,
             preview,
             taesd,
             safety_checker,

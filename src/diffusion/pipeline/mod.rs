@@ -26,7 +26,7 @@ use candle_core::{DType, Device};
 
 use crate::error::Result;
 use crate::models::{AutoencoderKl, TinyDecoder};
-use crate::params::{GenerationParams, VpNorm};
+use crate::params::{GenerationParams, Mixing};
 use crate::preview::LatentRgb;
 use crate::safety::{SafetyChecker, SafetyReport};
 use crate::text::LongText;
@@ -43,7 +43,7 @@ pub struct Pipeline {
     refiner: Option<Refiner>,
     adapters: loras::Adapters,
     vae: AutoencoderKl,
-    vp_norm: VpNorm,
+    mixing: Mixing,
     preview: OnceLock<LatentRgb>,
     taesd: Option<TinyDecoder>,
     safety_checker: Option<SafetyChecker>,

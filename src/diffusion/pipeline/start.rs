@@ -6,7 +6,7 @@ use super::image::{Enlargement, first_step};
 use super::slot::{Role, Stage};
 use super::{Pipeline, Slot, refiner};
 use crate::error::{DiffusionError, Result};
-use crate::params::{GenerationParams, VpNorm};
+use crate::params::{GenerationParams, Mixing};
 use crate::rng::NoiseSource;
 use crate::schedulers::Scheduler;
 use crate::source::Hires;
@@ -81,7 +81,7 @@ impl Pipeline {
         if !steps.is_empty() {
             stages.push(Stage {
                 denoiser: Role::Base,
-                plan: self.base.plan(params, self.vp_norm)?,
+                plan: self.base.plan(params, self.mixing)?,
                 guidance: self.base.guidance_embedding(params, &self.device)?,
                 scheduler,
                 steps,
@@ -102,7 +102,7 @@ impl Pipeline {
                 };
                 stages.push(Stage {
                     denoiser: Role::Refiner,
-                    plan: refiner.denoiser.plan(&plain, VpNorm::Raw)?,
+                    plan: refiner.denoiser.plan(&plain, Mixing::default())?,
                     guidance: refiner.denoiser.guidance_embedding(params, &self.device)?,
                     scheduler,
                     steps,
