@@ -93,7 +93,7 @@ impl Plan {
             pooled: texts.negative.unwrap_or(texts.prompt).pooled.clone(),
             negative: texts.negative.is_some(),
         };
-        let mixed = |row: Row, preference: &Preference| preference.added_to(row, beta, mixing);
+        let mixed = |row: Row, preference: &Encoded| mix_row(row, preference, beta, mixing);
         let prompt = &texts.prompt.states;
         let (rows, guide) = match (texts.preferences, mode) {
             (None, _) => match texts.negative {
@@ -104,19 +104,19 @@ impl Plan {
                 None => (vec![positive(prompt.clone())], Guide::None),
             },
             (Some((plus, minus)), Conditioning::Embedding) => {
-                let mixed = mixed(positive(prompt.clone()), &Preference::between(plus, minus)?)?;
+                let row = mixed(positive(prompt.clone()), &between(plus, minus)?)?;
                 match texts.negative {
                     Some(neg) => (
-                        vec![negative(neg.states.clone()), mixed],
+                        vec![negative(neg.states.clone()), row],
                         Guide::ClassifierFree { scale: guidance },
                     ),
-                    None => (vec![mixed], Guide::None),
+                    None => (vec![row], Guide::None),
                 }
             }
             (Some((plus, minus)), Conditioning::Guidance | Conditioning::Reference) => {
                 let reference = mode == Conditioning::Reference;
                 let with = |row: Row, preference: &Encoded| match reference {
-                    true => mixed(row, &Preference::of(preference)),
+                    true => mixed(row, preference),
                     false => Ok(row),
                 };
                 let mut rows = vec![
@@ -167,48 +167,28 @@ impl Plan {
     }
 }
 
-/// What is added to a row: one context's states, and a pooled vector where the model has any.
-struct Preference {
-    states: Tensor,
-    pooled: Option<Tensor>,
+/// The direction from what is disliked to what is liked.
+fn between(plus: &Encoded, minus: &Encoded) -> Result<Encoded> {
+    let pooled = plus.pooled.as_ref().zip(minus.pooled.as_ref());
+    Ok(Encoded {
+        states: (&plus.states - &minus.states)?,
+        pooled: pooled.map(|(plus, minus)| plus - minus).transpose()?,
+        contexts: plus.contexts,
+    })
 }
 
-impl Preference {
-    fn of(text: &Encoded) -> Self {
-        Self {
-            states: text.states.clone(),
-            pooled: text.pooled.clone(),
-        }
-    }
-
-    /// From what is disliked to what is liked.
-    fn between(plus: &Encoded, minus: &Encoded) -> Result<Self> {
-        let pooled = plus.pooled.as_ref().zip(minus.pooled.as_ref());
-        Ok(Self {
-            states: (&plus.states - &minus.states)?,
-            pooled: pooled.map(|(plus, minus)| plus - minus).transpose()?,
-        })
-    }
-
-    fn added_to(&self, row: Row, degree: f64, mixing: Mixing) -> Result<Row> {
-        let states = mix(
-            &row.states,
-            &repeated(&self.states, &row.states)?,
-            degree,
-            mixing.norm,
-        )?;
-        let pooled = match (row.pooled, &self.pooled, mixing.pooled) {
-            (Some(base), Some(direction), VpPooled::Mixed) => {
-                Some(mix(&base, direction, degree, VpNorm::Raw)?)
-            }
-            (pooled, ..) => pooled,
-        };
-        Ok(Row {
-            states,
-            pooled,
-            ..row
-        })
-    }
+/// A row with a preference, which has one context, added to each of its contexts and as the model wants it to its pooled vector.
+fn mix_row(row: Row, preference: &Encoded, degree: f64, mixing: Mixing) -> Result<Row> {
+    let direction = repeated(&preference.states, &row.states)?;
+    let pooled = match (row.pooled, &preference.pooled, mixing.pooled) {
+        (Some(base), Some(direction), VpPooled::Mixed) => Some(mix(&base, direction, degree, VpNorm::Raw)?),
+        (pooled, ..) => pooled,
+    };
+    Ok(Row {
+        states: mix(&row.states, &direction, degree, mixing.norm)?,
+        pooled,
+        negative: row.negative,
+    })
 }
 
 /// The states of one context, repeated to the length of `like`.
@@ -255,10 +235,17 @@ mod tests {
         }
     }
 
-    fn both(norm: VpNorm) -> Mixing {
-        Mixing {
-            norm,
-            pooled: VpPooled::Mixed,
+    const MIXING: Mixing = Mixing {
+        norm: VpNorm::Keep,
+        pooled: VpPooled::Mixed,
+    };
+
+    /// Prompt, negative prompt and preferences.
+    fn personal([prompt, negative, plus, minus]: &[Encoded; 4]) -> Texts<'_> {
+        Texts {
+            prompt,
+            negative: Some(negative),
+            preferences: Some((plus, minus)),
         }
     }
 
@@ -279,7 +266,7 @@ mod tests {
             Conditioning::Guidance,
             Conditioning::Reference,
         ] {
-            let plan = Plan::new(&texts, mode, 0.7, 5.0, 0.0, both(VpNorm::Keep)).unwrap();
+            let plan = Plan::new(&texts, mode, 0.7, 5.0, 0.0, MIXING).unwrap();
             assert_eq!(plan.rows.len(), 2);
             assert_eq!(bits(&plan.rows[1].states), bits(&prompt.states));
             assert_eq!(pooled(&plan.rows[1]), bits(prompt.pooled.as_ref().unwrap()));
@@ -288,12 +275,8 @@ mod tests {
 
     #[test]
     fn rows_carry_the_pooled_vectors_of_prompt_and_negative_prompt() {
-        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
-        let texts = Texts {
-            prompt: &prompt,
-            negative: Some(&negative),
-            preferences: Some((&plus, &minus)),
-        };
+        let all @ [prompt, negative, ..] = &[1, 2, 3, 4].map(encoded);
+        let texts = personal(all);
         let plan = Plan::new(&texts, Conditioning::Reference, 0.5, 5.0, 0.0, Mixing::default()).unwrap();
         let pooled: Vec<_> = plan.rows.iter().map(pooled).collect();
         let (positive, negative) = (
@@ -305,25 +288,21 @@ mod tests {
 
     #[test]
     fn pooled_vectors_are_mixed_where_the_model_asks_for_it() {
-        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
-        let texts = Texts {
-            prompt: &prompt,
-            negative: Some(&negative),
-            preferences: Some((&plus, &minus)),
-        };
-        let plan = |mode| Plan::new(&texts, mode, 0.5, 5.0, 0.0, both(VpNorm::Keep)).unwrap();
+        let all @ [prompt, negative, plus, minus] = &[1, 2, 3, 4].map(encoded);
+        let texts = personal(all);
+        let plan = |mode| Plan::new(&texts, mode, 0.5, 5.0, 0.0, MIXING).unwrap();
         let own = |text: &Encoded| text.pooled.clone().unwrap();
         let sum = |base: &Encoded, added: &Tensor| bits(&(own(base) + (added * 0.5).unwrap()).unwrap());
         let rows = plan(Conditioning::Embedding).rows;
-        let direction = (own(&plus) - own(&minus)).unwrap();
-        assert_eq!(pooled(&rows[0]), bits(&own(&negative)));
-        assert_eq!(pooled(&rows[1]), sum(&prompt, &direction));
+        let direction = (own(plus) - own(minus)).unwrap();
+        assert_eq!(pooled(&rows[0]), bits(&own(negative)));
+        assert_eq!(pooled(&rows[1]), sum(prompt, &direction));
         let rows = plan(Conditioning::Reference).rows;
-        assert_eq!(pooled(&rows[0]), sum(&negative, &own(&minus)));
-        assert_eq!(pooled(&rows[1]), sum(&prompt, &own(&plus)));
-        assert_eq!(pooled(&rows[2]), bits(&own(&prompt)));
+        assert_eq!(pooled(&rows[0]), sum(negative, &own(minus)));
+        assert_eq!(pooled(&rows[1]), sum(prompt, &own(plus)));
+        assert_eq!(pooled(&rows[2]), bits(&own(prompt)));
         let rows = plan(Conditioning::Guidance).rows;
-        assert_eq!(pooled(&rows[1]), bits(&own(&prompt)));
+        assert_eq!(pooled(&rows[1]), bits(&own(prompt)));
     }
 
     #[test]
@@ -341,12 +320,8 @@ mod tests {
 
     #[test]
     fn guidance_follows_the_formula() {
-        let (prompt, negative, plus, minus) = (encoded(1), encoded(2), encoded(3), encoded(4));
-        let texts = Texts {
-            prompt: &prompt,
-            negative: Some(&negative),
-            preferences: Some((&plus, &minus)),
-        };
+        let all = [1, 2, 3, 4].map(encoded);
+        let texts = personal(&all);
         let plan = Plan::new(&texts, Conditioning::Guidance, 0.5, 5.0, 0.0, Mixing::default()).unwrap();
         let one = |v: f32| Tensor::full(v, (1, 1, 1, 1), &candle_core::Device::Cpu).unwrap();
         let joined = plan.combine(&[one(1.0), one(2.0), one(4.0), one(3.0)]).unwrap();

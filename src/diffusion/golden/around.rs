@@ -183,6 +183,41 @@ fn the_tiny_decoder_reads_the_originals_file() {
 }
 
 #[test]
+fn a_pooled_vector_is_mixed_only_where_there_is_one() {
+    let load = |model: &str| {
+        let options = crate::LoadOptions {
+            device: crate::DeviceChoice::Cpu,
+            mixing: crate::Mixing {
+                pooled: crate::VpPooled::Mixed,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        Pipeline::load(&folder().join(model), &options)
+    };
+    let error = load("sd").err().unwrap().to_string();
+    assert!(error.contains("vp_pooled"), "{error}");
+    let (mixed, own) = (load("xl").unwrap(), super::load("xl", VpNorm::Raw));
+    let params = crate::GenerationParams {
+        steps: 1,
+        vp_plus: PLUS.to_owned(),
+        beta: 0.7,
+        ..crate::GenerationParams::for_model(own.info(), PROMPT)
+    };
+    let drawn = |pipeline: &Pipeline, beta| {
+        let params = crate::GenerationParams {
+            beta,
+            ..params.clone()
+        };
+        let mut slot = pipeline.start(&params).unwrap();
+        pipeline.step(&mut [&mut slot]).unwrap();
+        pipeline.preview(&slot).unwrap()
+    };
+    assert_ne!(drawn(&mixed, 0.7), drawn(&own, 0.7));
+    assert_eq!(drawn(&mixed, 0.0), drawn(&own, 0.0));
+}
+
+#[test]
 fn previews_and_checks_come_from_what_is_loaded_beside_the_model() {
     let options = crate::LoadOptions {
         device: crate::DeviceChoice::Cpu,

@@ -15,7 +15,7 @@ use crate::error::{DiffusionError, Result};
 use crate::lora::{Lora, LoraSet};
 use crate::models::{AutoencoderKl, TinyDecoder};
 use crate::ops::multiplies_bf16;
-use crate::params::Mixing;
+use crate::params::{Mixing, VpPooled};
 use crate::preview::LatentRgb;
 use crate::safety::SafetyChecker;
 use crate::schedulers::SchedulerKind;
@@ -68,6 +68,10 @@ impl Pipeline {
     /// Loads a checkpoint whose configurations were read.
     pub(crate) fn of(checkpoint: Checkpoint, options: &LoadOptions) -> Result<Self> {
         let checkpoint = checkpoint.with_tokenizer(options.tokenizer.clone());
+        if options.mixing.pooled == VpPooled::Mixed && checkpoint.unet.added.is_none() {
+            let problem = "is \"mixed\", but this model takes no pooled text vector: leave the key out";
+            return Err(DiffusionError::invalid("vp_pooled", problem));
+        }
         let loras = Arc::new(LoraSet::open(&options.loras)?);
         let device = options.device.open()?;
         let precision = options.dtype.unwrap_or_else(|| Precision::default_for(&device));
