@@ -94,30 +94,22 @@ class Run:
             "--subjects",
             str(picture["subjects"]),
         ]
-        usual += _flags(part.get("flags", {}))
+        flags = part.get("flags", {})
+        # Nothing looks at the whole pictures of these, and they would fill the memory.
+        small = _flags({name: value for name, value in flags.items() if name != "keep-images"})
         script = [sys.executable, str(HERE / "make_data.py")]
         jobs = []
+        each = part["judge"] // part["workers"]
         for name, kind, count, seed in (
             ("valid-plain", "plain", part["valid"], 191),
             ("valid-styled", "styled", part["valid"], 192),
-            ("judge-1", "styled", part["judge"], 911),
-            ("judge-2", "plain", part["judge"] // 4, 912),
+            ("judge-plain", "plain", part["judge"] // 4, 193),
+            *((f"judge-{number}", "styled", each, 900 + number) for number in range(part["workers"])),
         ):
             path = self.work / "data" / f"{name}.npz"
             if not path.exists():
-                flags = [
-                    "--kind",
-                    kind,
-                    "--count",
-                    str(count),
-                    "--seed",
-                    str(seed),
-                    "--small",
-                    *usual,
-                    "--out",
-                    str(path),
-                ]
-                jobs.append((name, self._start(name, [*script, "shard", *flags])))
+                own = ["--kind", kind, "--count", str(count), "--seed", str(seed), "--out", str(path)]
+                jobs.append((name, self._start(name, [*script, "shard", "--small", *own, *usual, *small])))
         finish = f"{self.minutes * part['share']:.3f}"
         stream = [
             "--count",
@@ -129,7 +121,7 @@ class Run:
             "--seed",
             "1000",
         ]
-        stream = [*script, "stream", *stream, "--small", *usual, "--out", str(self.work / "data")]
+        stream = [*script, "stream", *stream, "--small", *usual, *_flags(flags), "--out", str(self.work / "data")]
         self.background.append(self._start("stream", stream))
         for name, job in jobs:
             self._wait(name, job)

@@ -108,19 +108,21 @@ class Texts:
         states, pooled = encode(encoder, self.ids)
         self.parts = [count, count, half, half]
         self.states, self.pooled = states.float(), pooled.float()
+        self.styles = targets(self.specs, FACTORS)
+        self.none = {name: torch.zeros_like(classes) for name, classes in self.styles.items()}
         self.beta = torch.from_numpy(rng.uniform(0.5, 1, (half, 1))).float().to(device)
 
 
-def style_terms(texts: Texts, readers, styles, none):
+def style_terms(texts: Texts, readers):
     """Return what has to be read from the second half of the pooled embedding, as rows for `read`."""
     full, bare, liked, disliked = texts.pooled[:, HIDDEN:].split(texts.parts)
     first = slice(len(liked))
     mixed = personalise_pooled(bare[first], liked, disliked, texts.beta)
     return (
-        ("pooled styles", 1.0, readers.styles, full, styles, slice(None)),
-        ("pooled no styles", 0.5, readers.styles, bare, none, slice(None)),
-        ("pooled list", 0.5, readers.styles, liked, styles, first),
-        ("pooled mixed", 1.0, readers.styles, mixed, styles, first),
+        ("pooled styles", 1.0, readers.styles, full, texts.styles, slice(None)),
+        ("pooled no styles", 0.5, readers.styles, bare, texts.none, slice(None)),
+        ("pooled list", 0.5, readers.styles, liked, texts.styles, first),
+        ("pooled mixed", 1.0, readers.styles, mixed, texts.styles, first),
     )
 
 
@@ -149,18 +151,17 @@ def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, 
     first = slice(len(of_liked))
     mixed = personalise(of_bare[first], of_liked, of_disliked, texts.beta[:, :, None])
     subject, bare_subject = texts.pooled[:, :HIDDEN].split(texts.parts)[:2]
-    content, styles = targets(texts.specs, CONTENT), targets(texts.specs, FACTORS)
-    everything = styles | content
-    none = {name: torch.zeros_like(classes) for name, classes in styles.items()}
+    content = targets(texts.specs, CONTENT)
+    everything = texts.styles | content
     seen, measures = read(
         (
             ("pooled", 1.0, readers.pooled, subject, content, slice(None)),
             ("pooled bare", 1.0, readers.pooled, bare_subject, content, slice(None)),
             ("caption", 1.0, readers.tokens, of_full.mean(1), everything, slice(None)),
-            ("bare", 0.5, readers.tokens, of_bare.mean(1), none | content, slice(None)),
-            ("list", 0.5, readers.tokens, of_liked.mean(1), styles, first),
-            ("mixed", 1.0, readers.tokens, mixed.mean(1), styles, first),
-            *style_terms(texts, readers, styles, none),
+            ("bare", 0.5, readers.tokens, of_bare.mean(1), texts.none | content, slice(None)),
+            ("list", 0.5, readers.tokens, of_liked.mean(1), texts.styles, first),
+            ("mixed", 1.0, readers.tokens, mixed.mean(1), texts.styles, first),
+            *style_terms(texts, readers),
         )
     )
     nouns = [CONTENT["subject"].index(s.things[0].subject) for s in texts.specs]
@@ -176,9 +177,7 @@ def losses(encoder, readers, tokenizer, count: int, rng) -> tuple[torch.Tensor, 
 def style_losses(encoder, readers, tokenizer, count: int, rng, teacher) -> tuple[torch.Tensor, dict]:
     """Return the loss of one random batch for the second half of the pooled embedding alone, and its measures."""
     texts = Texts(encoder, tokenizer, count, rng, readers.looks.weight.device)
-    styles = targets(texts.specs, FACTORS)
-    none = {name: torch.zeros_like(classes) for name, classes in styles.items()}
-    seen, measures = read(style_terms(texts, readers, styles, none))
+    seen, measures = read(style_terms(texts, readers))
     with torch.no_grad():
         before = encode(teacher, texts.ids[: 2 * count])[1].float()
     kept = F.mse_loss(texts.pooled[: 2 * count, :HIDDEN], before[:, :HIDDEN])
